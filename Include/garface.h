@@ -1,0 +1,3 @@
+#ifndef GARFACE_H
+#define GARFACE_H
+#endif

@@ -1,0 +1,71 @@
+// swift-tools-version: 6.0
+import Foundation
+import PackageDescription
+
+// The base is OpenBLAS and libpng. oneDNN (fast convolution) and libjpeg-turbo are used when their
+// headers are there at build time; GARFACE_WITHOUT_ONEDNN=1 and GARFACE_WITHOUT_JPEG=1 leave them out.
+let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
+func present(_ header: String, unless variable: String) -> Bool {
+    if ProcessInfo.processInfo.environment[variable] == "1" { return false }
+    return ["/usr/include", "/usr/local/include", "/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu"]
+        .contains { FileManager.default.fileExists(atPath: $0 + "/" + header) }
+}
+let hasOneDNN = present("dnnl.h", unless: "GARFACE_WITHOUT_ONEDNN")
+let hasJPEG = present("jpeglib.h", unless: "GARFACE_WITHOUT_JPEG")
+
+let numericsSettings: [SwiftSetting] = hasOneDNN ? [.define("GARFACE_ONEDNN")] : []
+let codecSettings: [CSetting] = hasJPEG ? [.define("GARFACE_JPEG")] : []
+
+let package = Package(
+    name: "garface",
+    products: [
+        .library(name: "garface", type: .dynamic, targets: ["CGarface"]),
+        .executable(name: "garface", targets: ["garface"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // C libraries
+        .systemLibrary(name: "COpenBLAS"),
+        .systemLibrary(name: "COneDNN"),
+        .systemLibrary(name: "GarfaceHeader", path: "Include"),
+        .target(
+            name: "CImageCodecs", cSettings: codecSettings,
+            linkerSettings: [.linkedLibrary("png")] + (hasJPEG ? [.linkedLibrary("jpeg")] : [])),
+        .target(name: "CDefaultModels", exclude: ["models"], cSettings: [.unsafeFlags(["-std=c23"])]),
+
+        // The method, bottom to top
+        .target(
+            name: "Numerics", dependencies: ["COpenBLAS"] + (hasOneDNN ? ["COneDNN"] : []),
+            swiftSettings: numericsSettings, linkerSettings: hasOneDNN ? [.linkedLibrary("dnnl")] : []),
+        .target(name: "FaceModel", dependencies: ["Numerics", "CDefaultModels"]),
+        .target(name: "Rasterizer", dependencies: ["Numerics", "FaceModel"]),
+        .target(name: "Renderer", dependencies: ["Numerics", "CDefaultModels"]),
+        .target(name: "Inversion", dependencies: ["Numerics", "FaceModel", "CDefaultModels"]),
+        .target(name: "Fitting", dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion"]),
+        .target(
+            name: "Reconstruction",
+            dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "CImageCodecs"]),
+        .target(
+            name: "CGarface", dependencies: ["Reconstruction", "GarfaceHeader"],
+            linkerSettings: [
+                .unsafeFlags([
+                    "-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "libgarface.so.1",
+                    "-Xlinker", "--version-script=\(root)/Sources/CGarface/exports.map",
+                ])
+            ]),
+        .executableTarget(
+            name: "garface",
+            dependencies: ["Reconstruction", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+        .testTarget(name: "NumericsTests", dependencies: ["Numerics"]),
+        .testTarget(name: "FaceModelTests", dependencies: ["FaceModel"]),
+        .testTarget(name: "RasterizerTests", dependencies: ["Rasterizer", "FaceModel"]),
+        .testTarget(name: "RendererTests", dependencies: ["Renderer"]),
+        .testTarget(name: "InversionTests", dependencies: ["Inversion"]),
+        .testTarget(name: "FittingTests", dependencies: ["Fitting"]),
+        .testTarget(name: "ReconstructionTests", dependencies: ["Reconstruction"]),
+    ],
+    cLanguageStandard: .gnu17
+)

@@ -1,0 +1,1 @@
+@_cdecl("gar_placeholder") public func garPlaceholder() {}

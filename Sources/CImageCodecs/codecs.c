@@ -1,0 +1,2 @@
+#include "codecs.h"
+void garface_codecs(void) {}

@@ -1,0 +1,1 @@
+void garface_codecs(void);

@@ -1,0 +1,61 @@
+import COpenBLAS
+import Glibc
+
+extension Float: Scalar {
+    @inlinable
+    public static func gemm(
+        _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
+        _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
+        _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    ) {
+        cblas_sgemm(
+            CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+            Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b, Int32(ldb), beta, c, Int32(ldc))
+    }
+
+    @inlinable
+    public static func gemv(
+        _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
+        _ x: UnsafePointer<Float>, _ beta: Float, _ y: UnsafeMutablePointer<Float>
+    ) {
+        cblas_sgemv(
+            CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), alpha, a, Int32(lda), x, 1, beta, y, 1)
+    }
+
+    @inlinable public static func exponential(_ x: Float) -> Float { expf(x) }
+    @inlinable public static func logarithm(_ x: Float) -> Float { logf(x) }
+    @inlinable public static func sine(_ x: Float) -> Float { sinf(x) }
+    @inlinable public static func cosine(_ x: Float) -> Float { cosf(x) }
+}
+
+extension Double: Scalar {
+    @inlinable
+    public static func gemm(
+        _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
+        _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
+        _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+    ) {
+        cblas_dgemm(
+            CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+            Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b, Int32(ldb), beta, c, Int32(ldc))
+    }
+
+    @inlinable
+    public static func gemv(
+        _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
+        _ x: UnsafePointer<Double>, _ beta: Double, _ y: UnsafeMutablePointer<Double>
+    ) {
+        cblas_dgemv(
+            CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), alpha, a, Int32(lda), x, 1, beta, y, 1)
+    }
+
+    @inlinable public static func exponential(_ x: Double) -> Double { exp(x) }
+    @inlinable public static func logarithm(_ x: Double) -> Double { log(x) }
+    @inlinable public static func sine(_ x: Double) -> Double { sin(x) }
+    @inlinable public static func cosine(_ x: Double) -> Double { cos(x) }
+}
+
+/// Sets how many threads BLAS (and oneDNN, where it is built in) may use in this process.
+public func setThreadCount(_ count: Int) {
+    openblas_set_num_threads(Int32(max(1, min(count, 256))))
+}
