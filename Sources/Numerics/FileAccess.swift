@@ -1,0 +1,84 @@
+import Glibc
+
+/// Whole files in and out, with sentences for what can go wrong.
+public enum FileAccess {
+    /// Reads a regular file of at most `limit` bytes.
+    public static func read(_ path: String, limit: Int = 1 << 31) throws -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            let code = errno
+            throw GarfaceError(
+                code == ENOENT || code == ENOTDIR ? .fileNotFound : .fileUnreadable, "\(path): \(reason(code))")
+        }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw GarfaceError(.fileUnreadable, "\(path): \(reason(errno))") }
+        guard information.st_mode & S_IFMT == S_IFREG else {
+            throw GarfaceError(.fileUnreadable, "\(path): is not a regular file")
+        }
+        let size = Int(information.st_size)
+        guard size <= limit else {
+            throw GarfaceError(.tooLarge, "\(path): has \(size) bytes; at most \(limit) are accepted")
+        }
+        var done = 0
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            while done < size {
+                let n = Glibc.read(descriptor, buffer.baseAddress! + done, size - done)
+                if n > 0 {
+                    done += n
+                } else if n == 0 {
+                    break
+                } else if errno != EINTR {
+                    failure = errno
+                    break
+                }
+            }
+            count = done
+        }
+        guard failure == 0 else { throw GarfaceError(.fileUnreadable, "\(path): \(reason(failure))") }
+        guard done == size else { throw GarfaceError(.fileUnreadable, "\(path): ended after \(done) of \(size) bytes") }
+        return bytes
+    }
+
+    /// Writes a file in one step: a temporary file beside it, then a rename, so that nobody sees half of it
+    /// and a failure leaves what was there before.
+    public static func write(_ path: String, _ bytes: [UInt8]) throws {
+        func failed(_ code: Int32) -> GarfaceError { GarfaceError(.fileUnwritable, "\(path): cannot be written: \(reason(code))") }
+        guard !path.isEmpty else { throw GarfaceError(.invalidArgument, "the path of the file to write is empty") }
+        // Own name and O_EXCL rather than mkstemp: the new file gets the permissions an ordinary one would have.
+        var temporary = ""
+        var descriptor: Int32 = -1
+        for _ in 0..<16 where descriptor < 0 {
+            temporary = "\(path).\(UInt32.random(in: 0 ... .max)).part"
+            descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            if descriptor < 0 && errno != EEXIST { break }
+        }
+        guard descriptor >= 0 else { throw failed(errno) }
+        var code: Int32 = 0
+        bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count {
+                let n = Glibc.write(descriptor, buffer.baseAddress! + done, buffer.count - done)
+                if n >= 0 {
+                    done += n
+                } else if errno != EINTR {
+                    code = errno
+                    return
+                }
+            }
+        }
+        if close(descriptor) != 0 && code == 0 { code = errno }
+        if code == 0 && rename(temporary, path) != 0 { code = errno }
+        if code != 0 {
+            unlink(temporary)
+            throw failed(code)
+        }
+    }
+
+    private static func reason(_ code: Int32) -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        if strerror_r(code, &buffer, buffer.count) != 0 { return "error \(code)" }
+        return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+}
