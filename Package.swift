@@ -20,7 +20,7 @@ let package = Package(
     name: "garface",
     products: [
         .library(name: "garface", type: .dynamic, targets: ["CGarface"]),
-        .executable(name: "garface", targets: ["garface"]),
+        .executable(name: "garface-cli", targets: ["garface"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -48,16 +48,17 @@ let package = Package(
             name: "Reconstruction",
             dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "CImageCodecs"]),
         .target(
-            name: "CGarface", dependencies: ["Reconstruction", "GarfaceHeader"],
+            name: "CGarface", dependencies: ["Reconstruction", "GarfaceHeader"], exclude: ["exports.map"],
             linkerSettings: [
                 .unsafeFlags([
-                    "-static-stdlib", "-Xlinker", "-soname", "-Xlinker", "libgarface.so.1",
+                    "-static-stdlib", "-use-ld=lld", "-Xlinker", "-soname", "-Xlinker", "libgarface.so.1",
                     "-Xlinker", "--version-script=\(root)/Sources/CGarface/exports.map",
                 ])
             ]),
         .executableTarget(
             name: "garface",
-            dependencies: ["Reconstruction", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: ["Reconstruction", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
         .testTarget(name: "NumericsTests", dependencies: ["Numerics"]),
         .testTarget(name: "FaceModelTests", dependencies: ["FaceModel"]),

@@ -1,1 +1,0 @@
-@_cdecl("gar_placeholder") public func garPlaceholder() {}
