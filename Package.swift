@@ -55,10 +55,16 @@ let package = Package(
                     "-Xlinker", "--version-script=\(root)/Sources/CGarface/exports.map",
                 ])
             ]),
+        // Linked with the static Swift libraries, so that the installed tool needs no Swift; the argument
+        // parser uses Foundation's essentials, whose static parts have to be named.
         .executableTarget(
             name: "garface",
             dependencies: ["Reconstruction", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+            linkerSettings: [
+                .unsafeFlags(["-static-stdlib", "-use-ld=lld"]), .linkedLibrary("_FoundationCShims"),
+                .linkedLibrary("_FoundationCollections"), .linkedLibrary("swiftSynchronization"),
+                .linkedLibrary("dispatch"), .linkedLibrary("BlocksRuntime"),
+            ]),
 
         .testTarget(name: "NumericsTests", dependencies: ["Numerics"]),
         .testTarget(name: "FaceModelTests", dependencies: ["FaceModel"]),
