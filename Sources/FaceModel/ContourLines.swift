@@ -1,0 +1,154 @@
+import Glibc
+import Numerics
+
+/// The jaw line as a person would mark it in a picture: on the visible contour.
+///
+/// The first 17 landmarks run along the jaw from the subject's right ear to the left. On a turned head the jaw line of the
+/// far side hides behind the cheek, and annotators mark the cheek's outline instead. For each jaw landmark this type holds a
+/// line on the surface along which it may slide: the cut of the mean head's skin with the plane through the landmark across
+/// the jaw line, from the landmark towards the middle of the face (over the cheek for points near the ear, up the chin for
+/// those below), up to `reach` of the distance to the nose tip. In a given pose the landmark takes the place on its line that
+/// lies farthest out in the picture, outwards being square to the projected jaw line. A line's end is the landmark itself,
+/// so where the jaw line is the outline (a frontal view) or faces the viewer (the near side) the point stays put.
+///
+/// The chosen place is a barycentric embedding: differentiable as such, and to be chosen anew as the pose changes. Sliding
+/// adds nothing to the gradient of the outward coordinate, which is extremal along the line.
+public struct ContourLines: Sendable {
+    /// Candidates per jaw landmark; the first is the landmark's own place.
+    private let lines: [[SurfacePoint]]
+    private let base: LandmarkEmbedding
+
+    public static let jawCount = 17
+    static let noseTip = 30
+    static let reach = 0.55
+
+    /// Traces the lines on the mean head. A landmark whose line cannot be traced keeps its static place.
+    public init<T: Scalar>(_ model: HeadModel<T>) {
+        base = model.landmarks
+        let mean = model.mean.converted(to: Double.self)
+        var tracer = SurfaceTracer(model: model, vertices: mean.array)
+        var points = [Double](repeating: 0, count: 3 * base.count)
+        base.positions(mean.pointer, into: &points)
+        func point(_ i: Int) -> SIMD3<Double> { .init(points[3 * i], points[3 * i + 1], points[3 * i + 2]) }
+        var lines: [[SurfacePoint]] = []
+        for j in 0..<Self.jawCount {
+            let place = SurfacePoint(
+                indices: Array(base.indices[3 * j..<3 * j + 3]), weights: Array(base.weights[3 * j..<3 * j + 3]))
+            let along = point(min(j + 1, Self.jawCount - 1)) - point(max(j - 1, 0))
+            let inward = point(Self.noseTip) - point(j)
+            let length = Self.reach * (inward * inward).sum().squareRoot()
+            lines.append([place] + tracer.trace(from: place, at: point(j), normal: along, towards: inward, length: length))
+        }
+        self.lines = lines
+    }
+
+    /// How many places each of the 17 points can take.
+    public var candidateCounts: [Int] { lines.map(\.count) }
+
+    /// The 68 landmarks for this pose: jaw points on the visible contour, the rest as in the static embedding.
+    /// - Parameters: `vertices` `[V,3]` of the posed or unposed head; `rotation` [9] that brings them to camera space.
+    public func embedding<T: Scalar>(_ vertices: UnsafePointer<T>, rotation: [T]) -> LandmarkEmbedding {
+        let r = rotation.map { Double($0) }
+        func project(_ p: SurfacePoint) -> SIMD2<Double> {
+            var q = SIMD3<Double>()
+            for k in 0..<3 {
+                let v = vertices + 3 * Int(p.indices[k])
+                q += p.weights[k] * SIMD3(Double(v[0]), Double(v[1]), Double(v[2]))
+            }
+            return .init(r[0] * q.x + r[1] * q.y + r[2] * q.z, r[3] * q.x + r[4] * q.y + r[5] * q.z)
+        }
+        let places = lines.map { $0.map(project) }
+        var chosen = [Int](repeating: 0, count: lines.count)
+        // The outward direction follows from the jaw line's picture, and that from the choice: a second round settles it.
+        for _ in 0..<2 {
+            let jaw = (0..<lines.count).map { places[$0][chosen[$0]] }
+            for j in 0..<lines.count {
+                let along = jaw[min(j + 1, lines.count - 1)] - jaw[max(j - 1, 0)]
+                // The points run counter-clockwise in the picture, from image left by the chin to image right.
+                let outward = SIMD2(along.y, -along.x)
+                var best = -Double.infinity
+                for (i, place) in places[j].enumerated() {
+                    let distance = (place * outward).sum()
+                    if distance > best { (best, chosen[j]) = (distance, i) }
+                }
+            }
+        }
+        var result = base
+        for j in 0..<lines.count { result.replace(j, with: lines[j][chosen[j]]) }
+        return result
+    }
+}
+
+/// Follows the cut of a plane with the skin from triangle to triangle.
+struct SurfaceTracer {
+    private let triangles: [Int32]
+    private let vertices: [Double]
+    /// For each directed edge (from, to) of the skin the triangle on its left.
+    private var neighbours: [UInt64: Int32] = [:]
+
+    init<T: Scalar>(model: HeadModel<T>, vertices: [Double]) {
+        self.vertices = vertices
+        triangles = model.triangles
+        let skin = model.partNames.firstIndex(of: "skin").map { UInt8(truncatingIfNeeded: $0) }
+        neighbours.reserveCapacity(triangles.count)
+        for t in 0..<triangles.count / 3 {
+            let corners = (0..<3).map { triangles[3 * t + $0] }
+            if let skin, corners.contains(where: { model.part[Int($0)] != skin }) { continue }
+            for k in 0..<3 { neighbours[Self.key(corners[k], corners[(k + 1) % 3])] = Int32(t) }
+        }
+    }
+
+    private static func key(_ a: Int32, _ b: Int32) -> UInt64 {
+        UInt64(UInt32(bitPattern: a)) << 32 | UInt64(UInt32(bitPattern: b))
+    }
+
+    private func position(_ v: Int32) -> SIMD3<Double> {
+        .init(vertices[3 * Int(v)], vertices[3 * Int(v) + 1], vertices[3 * Int(v) + 2])
+    }
+
+    /// Edge points of the cut through `origin` (inside the triangle of `place`) with the plane of the given normal, walking
+    /// the way that starts towards `towards`, for at most `length` mm of line.
+    mutating func trace(
+        from place: SurfacePoint, at origin: SIMD3<Double>, normal: SIMD3<Double>, towards: SIMD3<Double>, length: Double
+    ) -> [SurfacePoint] {
+        func side(_ v: Int32) -> Double { ((position(v) - origin) * normal).sum() }
+        // A crossing of the directed edge a -> b, seen from the triangle it leaves.
+        func crossing(_ a: Int32, _ b: Int32) -> (SurfacePoint, SIMD3<Double>)? {
+            let da = side(a), db = side(b)
+            guard (da < 0) != (db < 0) else { return nil }
+            let t = da / (da - db)
+            guard t.isFinite else { return nil }
+            return (SurfacePoint(indices: [a, b, b], weights: [1 - t, t, 0]), position(a) + t * (position(b) - position(a)))
+        }
+        let v = place.indices
+        var best: (edge: (Int32, Int32), point: SurfacePoint, position: SIMD3<Double>)?
+        var bestAdvance = -Double.infinity
+        for k in 0..<3 {
+            let a = v[k], b = v[(k + 1) % 3]
+            guard let (point, position) = crossing(a, b) else { continue }
+            let advance = ((position - origin) * towards).sum()
+            if advance > bestAdvance { (bestAdvance, best) = (advance, ((a, b), point, position)) }
+        }
+        var line: [SurfacePoint] = []
+        var last = origin
+        var travelled = 0.0
+        while let (edge, point, position) = best, line.count < 1000 {
+            let step = position - last
+            travelled += (step * step).sum().squareRoot()
+            guard travelled <= length else { break }
+            line.append(point)
+            last = position
+            guard let next = neighbours[Self.key(edge.1, edge.0)] else { break }
+            best = nil
+            for k in 0..<3 {
+                let a = triangles[3 * Int(next) + k], b = triangles[3 * Int(next) + (k + 1) % 3]
+                if a == edge.1 && b == edge.0 { continue }
+                if let (point, position) = crossing(a, b) {
+                    best = ((a, b), point, position)
+                    break
+                }
+            }
+        }
+        return line
+    }
+}

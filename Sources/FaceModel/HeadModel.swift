@@ -1,0 +1,77 @@
+import CDefaultModels
+import Numerics
+
+/// A linear 3D morphable model of the head: `vertices = mean + identity basis * a + expression basis * b`, in millimetres.
+///
+/// Model space: x to the subject's left, y up, z out of the face, right-handed; triangles counter-clockwise from outside.
+/// Immutable once loaded, so one model serves any number of threads.
+public final class HeadModel<T: Scalar>: Sendable {
+    public let vertexCount: Int
+    public let identityCount: Int
+    public let expressionCount: Int
+    public let expressionNames: [String]
+    /// Vertex indices, three per triangle.
+    public let triangles: [Int32]
+    /// For each vertex an index into `partNames`.
+    public let part: [UInt8]
+    public let partNames: [String]
+    /// The 68 Multi-PIE/iBUG points, fixed to the surface.
+    public let landmarks: LandmarkEmbedding
+    /// What the expression coefficients may be: see `ExpressionPrior`.
+    public let expressionPrior: ExpressionPrior
+    /// Prior precision per expression, 1 for most.
+    public let expressionPrecision: [T]
+    /// Fitted expressions `[rows][expressionCount]` in 0...255 for 0...1, from which new ones are drawn. May be empty.
+    public let expressionSamples: [UInt8]
+
+    /// Mean shape `[V,3]`, mm.
+    public let mean: Tensor<T>
+    /// Displacements `[identityCount,V,3]` in mm for coefficients of unit variance.
+    public let identityBasis: Tensor<T>
+    /// Displacements `[expressionCount,V,3]` in mm.
+    public let expressionBasis: Tensor<T>
+
+    /// The model that the library carries.
+    public static func embedded() throws -> HeadModel<T> {
+        var size = 0
+        let start = garface_default_head_model(&size)
+        let memory = UnsafeRawBufferPointer(start: start, count: size)
+        return try HeadModel(file: SafetensorsFile(memory: memory, name: "the embedded head model"))
+    }
+
+    /// Reads a model of the project's own format, checking every shape and every index.
+    public init(file: SafetensorsFile) throws {
+        let header = try HeadModelHeader(file: file)
+        vertexCount = header.vertexCount
+        identityCount = header.identityCount
+        expressionCount = header.expressionCount
+        expressionNames = header.expressionNames
+        partNames = header.partNames
+        expressionPrior = header.expressionPrior
+        triangles = try header.triangles(file)
+        part = try header.parts(file)
+        landmarks = try header.landmarks(file)
+        expressionSamples = try header.expressionSamples(file)
+        expressionPrecision = try header.expressionPrecision(file).map { T($0) }
+        mean = try header.finite(file, "mean", [vertexCount, 3])
+        identityBasis = try header.finite(file, "identity", [identityCount, vertexCount, 3])
+        expressionBasis = try header.finite(file, "expression", [expressionCount, vertexCount, 3])
+    }
+
+    /// The head for `identity` [identityCount] and `expression` [expressionCount]: writes `[V,3]` mm in model space.
+    public func vertices(identity: UnsafePointer<T>, expression: UnsafePointer<T>, into vertices: UnsafeMutablePointer<T>) {
+        let n = 3 * vertexCount
+        vertices.update(from: mean.pointer, count: n)
+        T.gemv(true, identityCount, n, 1, identityBasis.pointer, n, identity, 1, vertices)
+        T.gemv(true, expressionCount, n, 1, expressionBasis.pointer, n, expression, 1, vertices)
+    }
+
+    /// Adds the gradients of a loss to `dIdentity` and `dExpression` (nil leaves one out), given `dVertices` `[V,3]`.
+    public func verticesBackward(
+        _ dVertices: UnsafePointer<T>, dIdentity: UnsafeMutablePointer<T>?, dExpression: UnsafeMutablePointer<T>?
+    ) {
+        let n = 3 * vertexCount
+        if let dIdentity { T.gemv(false, identityCount, n, 1, identityBasis.pointer, n, dVertices, 1, dIdentity) }
+        if let dExpression { T.gemv(false, expressionCount, n, 1, expressionBasis.pointer, n, dVertices, 1, dExpression) }
+    }
+}

@@ -1,0 +1,1 @@
+"""Converters from published model files to the project's safetensors formats."""
