@@ -1,2 +1,0 @@
-#include "codecs.h"
-void garface_codecs(void) {}
