@@ -1,0 +1,52 @@
+import Glibc
+import Numerics
+import Reconstruction
+import Testing
+
+@Suite struct OutputFolderTests {
+    @Test func commits() throws {
+        let place = try TemporaryFolder()
+        let folder = try OutputFolder(place.path + "/a/b/")
+        try folder.add("one.txt", text: "1")
+        try folder.add("two.txt", text: "2")
+        #expect(access(place.path + "/a/b/one.txt", F_OK) != 0)
+        try folder.commit()
+        #expect(namesIn(place.path + "/a/b") == ["one.txt", "two.txt"])
+        #expect(try FileAccess.read(place.path + "/a/b/two.txt") == Array("2".utf8))
+    }
+
+    @Test func leavesNothingWithoutCommit() throws {
+        let place = try TemporaryFolder()
+        do {
+            let folder = try OutputFolder(place.path + "/a/b")
+            try folder.add("one.txt", text: "1")
+            #expect(errorKind { try folder.add("../two.txt", text: "2") } == .invalidArgument)
+        }
+        #expect(place.contents.isEmpty)
+    }
+
+    @Test func keepsWhatWasThere() throws {
+        let place = try TemporaryFolder()
+        try FileAccess.write(place.path + "/one.txt", Array("old".utf8))
+        do {
+            let folder = try OutputFolder(place.path)
+            try folder.add("one.txt", text: "new")
+        }
+        #expect(try FileAccess.read(place.path + "/one.txt") == Array("old".utf8))
+        #expect(place.contents == ["one.txt"])
+    }
+
+    @Test func refusesWhatCannotBeWritten() throws {
+        let place = try TemporaryFolder()
+        try FileAccess.write(place.path + "/file", [1])
+        #expect(errorKind { _ = try OutputFolder(place.path + "/file") } == .fileUnwritable)
+        #expect(errorKind { _ = try OutputFolder(place.path + "/file/below") } == .fileUnwritable)
+        #expect(errorKind { _ = try OutputFolder("/proc/garface") } == .fileUnwritable)
+        #expect(errorKind { _ = try OutputFolder("") } == .invalidArgument)
+        #expect(mkdir(place.path + "/mesh.obj", 0o777) == 0)
+        let folder = try OutputFolder(place.path)
+        #expect(errorKind { try folder.add("mesh.obj", [1]) } == .fileUnwritable)
+        folder.discard()
+        #expect(place.contents == ["file", "mesh.obj"])
+    }
+}
