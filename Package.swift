@@ -70,9 +70,9 @@ let package = Package(
         .testTarget(name: "FaceModelTests", dependencies: ["FaceModel"]),
         .testTarget(name: "RasterizerTests", dependencies: ["Rasterizer", "FaceModel"]),
         .testTarget(name: "RendererTests", dependencies: ["Renderer"]),
-        .testTarget(name: "InversionTests", dependencies: ["Inversion"]),
+        .testTarget(name: "InversionTests", dependencies: ["Inversion"], exclude: ["Resources"]),
         .testTarget(name: "FittingTests", dependencies: ["Fitting"]),
-        .testTarget(name: "ReconstructionTests", dependencies: ["Reconstruction"]),
+        .testTarget(name: "ReconstructionTests", dependencies: ["Reconstruction"], exclude: ["Resources"]),
     ],
     cLanguageStandard: .gnu17
 )
