@@ -140,7 +140,149 @@ gar_status gar_threads_set(int32_t count);
  * the same mutable handle. */
 typedef bool (*gar_progress_callback)(void *user, float fraction, const char *stage);
 
+/* =============================================================================================
+ * 3. Context: models, images, faces, results
+ * ============================================================================================= */
+
+/* A picture. Immutable. */
+typedef struct gar_image gar_image;
+
+/* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). JPEG orientation
+ * tags are honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
+ * side and 2^28 in all.
+ *
+ * out     receives the handle; release it with gar_image_release
+ * Errors  GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_UNSUPPORTED_FORMAT,
+ *         GAR_TOO_LARGE
+ * Any thread. Since 0.1. */
+gar_status gar_image_load(const char *path, gar_image **out);
+
+/* The same from the bytes of a PNG or JPEG file in memory, which are not kept. Any thread.
+ * Errors as gar_image_load, without those of files. Since 0.1. */
+gar_status gar_image_decode(const uint8_t *bytes, size_t byte_count, gar_image **out);
+
+/* Copies an 8-bit RGB picture.
+ *
+ * pixels   `height` rows of 3 * width bytes, R G B; rows `stride` bytes apart (at least 3 * width,
+ *          or 0 for exactly that)
+ * Errors   GAR_TOO_LARGE
+ * Any thread. Since 0.1. */
+gar_status gar_image_create(
+    const uint8_t *pixels, int32_t width, int32_t height, size_t stride, gar_image **out);
+
+/* Releases an image. Any thread. Since 0.1. */
+void gar_image_release(gar_image *image);
+
+/* Width and height in pixels. Any thread. Since 0.1. */
+gar_status gar_image_get_size(const gar_image *image, int32_t *width, int32_t *height);
+
+/* Copies out 3 * width * height bytes of RGB without gaps. See "Sizes" above. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_image_get_pixels(
+    const gar_image *image, uint8_t *buffer, size_t capacity, size_t *count);
+
+/* Writes an image to a .png, .jpg or .jpeg file, whole or not at all. Any thread.
+ * Errors  GAR_UNSUPPORTED_FORMAT, GAR_FILE_UNWRITABLE. Since 0.1. */
+gar_status gar_image_write(const gar_image *image, const char *path);
+
+/* =============================================================================================
+ * 4. Advanced: the parts on their own
+ * ============================================================================================= */
+
+/* The head model: a linear 3D morphable model, vertices = mean + identity basis * a + expression
+ * basis * b. Immutable. V vertices, F triangles, I identity and E expression coefficients, see
+ * gar_head_get_sizes; arrays are float32, row-major, of exactly the sizes stated. */
+typedef struct gar_head gar_head;
+
+/* Loads a head model.
+ *
+ * path    optional: a safetensors file of kind "head-model"; NULL takes the one in the library
+ * out     receives the handle; release it with gar_head_release
+ * Errors  as gar_models_load
+ * Any thread. Since 0.1. */
+gar_status gar_head_load(const char *path, gar_head **out);
+
+/* Releases a head model. Any thread. Since 0.1. */
+void gar_head_release(gar_head *head);
+
+/* V, F, I and E. Any thread. Since 0.1. */
+gar_status gar_head_get_sizes(
+    const gar_head *head, int32_t *vertices, int32_t *triangles, int32_t *identity,
+    int32_t *expression);
+
+/* Names and sizes as a JSON object: expression_names (E of them, in order), part_names. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_head_get_json(const gar_head *head, char *buffer, size_t capacity, size_t *count);
+
+/* [F, 3] vertex indices, counter-clockwise from outside. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_head_get_triangles(
+    const gar_head *head, int32_t *buffer, size_t capacity, size_t *count);
+
+/* [V] for each vertex an index into part_names (skin, eyes, teeth, ...). Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_head_get_parts(
+    const gar_head *head, uint8_t *buffer, size_t capacity, size_t *count);
+
+/* Vertices of a head.
+ *
+ * identity    [I] unit variance        expression  [E] each 0 to 1
+ * vertices    [V, 3] written, mm, model space
+ * Any thread. Since 0.1. */
+gar_status gar_head_evaluate(
+    const gar_head *head, const float *identity, const float *expression, float *vertices);
+
+/* The gradients of a loss by the coefficients, given its gradient by the vertices.
+ *
+ * d_vertices  [V, 3]        d_identity  [I] written        d_expression  [E] written
+ * Any thread. Since 0.1. */
+gar_status gar_head_evaluate_backward(
+    const gar_head *head, const float *d_vertices, float *d_identity, float *d_expression);
+
+/* Area-weighted unit normals [V, 3] of any vertices [V, 3] (zero where they are not defined).
+ * Any thread. Since 0.1. */
+gar_status gar_head_normals(const gar_head *head, const float *vertices, float *normals);
+
+/* The gradient of a loss by the vertices [V, 3], written, given its gradient by the normals.
+ * Any thread. Since 0.1. */
+gar_status gar_head_normals_backward(
+    const gar_head *head, const float *vertices, const float *d_normals, float *d_vertices);
+
+/* The 68 static landmarks [68, 3] of vertices [V, 3], in the space of the vertices. Any thread.
+ * Since 0.1. */
+gar_status gar_head_landmarks(const gar_head *head, const float *vertices, float *landmarks);
+
+/* The gradient of a loss by the vertices [V, 3], written, given its gradient by the landmarks
+ * [68, 3]. Any thread. Since 0.1. */
+gar_status gar_head_landmarks_backward(
+    const gar_head *head, const float *d_landmarks, float *d_vertices);
+
+/* The 68 landmarks [68, 3] with the jaw on the outline that is visible in a pose (degrees), in the
+ * space of the vertices, which is model space. Any thread. Since 0.1. */
+gar_status gar_head_landmarks_contour(
+    const gar_head *head, const float *vertices, float yaw, float pitch, float roll,
+    float *landmarks);
+
+/* A random person: identity [I] ~ N(0, 1) over all modes, expression [E] of the kind real faces
+ * were fitted with; both written. The same seed gives the same person. Any thread. Since 0.1. */
+gar_status gar_head_sample(
+    const gar_head *head, uint64_t seed, float *identity, float *expression);
+
+/* Minus the log prior of coefficients, up to a constant, and its gradients [I] and [E], written.
+ * Any thread. Since 0.1. */
+gar_status gar_head_prior(
+    const gar_head *head, const float *identity, const float *expression, float *energy,
+    float *d_identity, float *d_expression);
+
+/* R = Rz(roll) Rx(-pitch) Ry(yaw), angles in degrees, row-major, written. Any thread. Since 0.1. */
+gar_status gar_pose_matrix(float yaw, float pitch, float roll, float matrix[9]);
+
+/* The angles, in degrees, of a rotation matrix: yaw and roll in (-180, 180], pitch in [-90, 90].
+ * Any thread. Since 0.1. */
+gar_status gar_pose_angles(const float matrix[9], float *yaw, float *pitch, float *roll);
+
 #ifdef __cplusplus
 }
 #endif
-#endif
+
+#endif /* GARFACE_H */

@@ -100,3 +100,11 @@ func status(of kind: GarfaceError.Kind) -> gar_status {
     case .internalFailure: status(GAR_INTERNAL_ERROR)
     }
 }
+
+func deliver<T>(
+    _ array: [T], _ buffer: UnsafeMutablePointer<T>?, _ capacity: Int, _ needed: UnsafeMutablePointer<Int>?
+) throws {
+    try deliver(count: array.count, buffer, capacity, needed) { out in
+        array.withUnsafeBufferPointer { if let base = $0.baseAddress { out.update(from: base, count: $0.count) } }
+    }
+}

@@ -1,0 +1,121 @@
+"""Finds libgarface.so, declares its functions and turns statuses into exceptions."""
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from ._signatures import CONSTANTS, SIGNATURES
+
+_OK = CONSTANTS["GAR_OK"]
+_HERE = pathlib.Path(__file__).resolve().parent
+
+
+def _candidates() -> list[str]:
+    """Where the library is looked for, in order."""
+    chosen = os.environ.get("GARFACE_LIBRARY")
+    if chosen:
+        return [chosen]
+    places = [_HERE / "libgarface.so.1", _HERE / "libgarface.so"]
+    # A checkout: bindings/python/garface -> the package's root.
+    places.append(_HERE.parents[2] / ".build/release/libgarface.so")
+    # An install prefix: PREFIX/lib/python3/garface or the like.
+    places += [parent / "lib/libgarface.so.1" for parent in list(_HERE.parents)[:5]]
+    found = [str(place) for place in places if place.exists()]
+    return found + ["libgarface.so.1"]
+
+
+def _load() -> ctypes.CDLL:
+    problems = []
+    for name in _candidates():
+        try:
+            library = ctypes.CDLL(name)
+        except OSError as problem:
+            problems.append(f"{name}: {problem}")
+            continue
+        for function, (result, arguments) in SIGNATURES.items():
+            try:
+                symbol = getattr(library, function)
+            except AttributeError:
+                raise ImportError(f"{name}: has no {function}; it is of another version than this package") from None
+            symbol.restype = result
+            symbol.argtypes = arguments
+        return library
+    raise ImportError(
+        "libgarface.so was not found; build it (swift build -c release), install it, or set GARFACE_LIBRARY "
+        "to its path.\n" + "\n".join(problems)
+    )
+
+
+lib = _load()
+
+
+def check(status: int) -> None:
+    """Raises the exception for a status that is not GAR_OK."""
+    if status != _OK:
+        raise errors.error(status, lib.gar_last_error().decode("utf-8", "replace"))
+
+
+def text(function: Any, *arguments: Any) -> str:
+    """Calls a function that fills a text buffer (buffer, capacity, count last)."""
+    count = ctypes.c_size_t()
+    check(function(*arguments, None, 0, ctypes.byref(count)))
+    buffer = ctypes.create_string_buffer(count.value)
+    check(function(*arguments, buffer, count.value, ctypes.byref(count)))
+    return buffer.value.decode("utf-8")
+
+
+def path(value: str | os.PathLike[str]) -> bytes:
+    """A path as the library takes it."""
+    encoded = os.fsencode(value)
+    if b"\0" in encoded:
+        raise errors.InvalidArgumentError("a path must not contain a zero byte")
+    return encoded
+
+
+def floats(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """`value` as a contiguous float32 array of that shape; no copy where it is one already."""
+    array = np.ascontiguousarray(value, dtype=np.float32)
+    if array.shape != shape:
+        raise errors.InvalidArgumentError(f"{name}: has shape {array.shape}, expected {shape}")
+    return array
+
+
+def pointer(array: np.ndarray | None) -> Any:
+    """The array's first element for ctypes; None stays None."""
+    if array is None:
+        return None
+    kinds = {"float32": ctypes.c_float, "uint8": ctypes.c_uint8, "int32": ctypes.c_int32}
+    return array.ctypes.data_as(ctypes.POINTER(kinds[array.dtype.name]))
+
+
+class Owned:
+    """A handle with its release function."""
+
+    _release = ""
+
+    def __init__(self, handle: ctypes.c_void_p) -> None:
+        self._handle = handle
+
+    def close(self) -> None:
+        """Releases the object now. It is released by itself when nothing refers to it any more."""
+        handle, self._handle = getattr(self, "_handle", None), None
+        if handle:
+            getattr(lib, self._release)(handle)
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except Exception:  # the interpreter is going down
+            pass
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

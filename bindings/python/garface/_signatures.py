@@ -1,0 +1,94 @@
+"""The C interface as ctypes sees it: constants, structures and one table of signatures.
+
+Held together with Include/garface.h and the library's exports by Tests/abi/check_abi.py.
+"""
+import ctypes
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_float, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+
+
+class Handle(c_void_p):
+    """An opaque handle, whatever it stands for."""
+
+
+ProgressCallback = ctypes.CFUNCTYPE(c_bool, c_void_p, c_float, c_char_p)
+
+_handle_out = POINTER(Handle)
+_floats = POINTER(c_float)
+_bytes = POINTER(c_uint8)
+_ints = POINTER(c_int32)
+_chars = POINTER(c_char)
+_size_out = POINTER(c_size_t)
+_status = c_int32
+
+CONSTANTS = {
+    "GAR_OK": 0,
+    "GAR_INVALID_ARGUMENT": 1,
+    "GAR_BUFFER_TOO_SMALL": 2,
+    "GAR_FILE_NOT_FOUND": 3,
+    "GAR_FILE_UNREADABLE": 4,
+    "GAR_FILE_UNWRITABLE": 5,
+    "GAR_MALFORMED_FILE": 6,
+    "GAR_UNSUPPORTED_FORMAT": 7,
+    "GAR_WRONG_MODEL": 8,
+    "GAR_NO_FACE": 9,
+    "GAR_TOO_LARGE": 10,
+    "GAR_OUT_OF_MEMORY": 11,
+    "GAR_CANCELLED": 12,
+    "GAR_NUMERICAL_FAILURE": 13,
+    "GAR_BUSY": 14,
+    "GAR_INTERNAL_ERROR": 15,
+}
+
+STRUCTURES = {}
+
+# name: (result, [arguments])
+SIGNATURES = {
+    # 1. Basics
+    "gar_version": (c_int32, []),
+    "gar_build_info": (c_char_p, []),
+    "gar_status_string": (c_char_p, [_status]),
+    "gar_last_error": (c_char_p, []),
+    "gar_threads_set": (_status, [c_int32]),
+    # 3. Context
+    "gar_image_load": (_status, [c_char_p, _handle_out]),
+    "gar_image_decode": (_status, [_bytes, c_size_t, _handle_out]),
+    "gar_image_create": (_status, [_bytes, c_int32, c_int32, c_size_t, _handle_out]),
+    "gar_image_release": (None, [Handle]),
+    "gar_image_get_size": (_status, [Handle, _ints, _ints]),
+    "gar_image_get_pixels": (_status, [Handle, _bytes, c_size_t, _size_out]),
+    "gar_image_write": (_status, [Handle, c_char_p]),
+    # 4. Advanced: head model
+    "gar_head_load": (_status, [c_char_p, _handle_out]),
+    "gar_head_release": (None, [Handle]),
+    "gar_head_get_sizes": (_status, [Handle, _ints, _ints, _ints, _ints]),
+    "gar_head_get_json": (_status, [Handle, _chars, c_size_t, _size_out]),
+    "gar_head_get_triangles": (_status, [Handle, _ints, c_size_t, _size_out]),
+    "gar_head_get_parts": (_status, [Handle, _bytes, c_size_t, _size_out]),
+    "gar_head_evaluate": (_status, [Handle, _floats, _floats, _floats]),
+    "gar_head_evaluate_backward": (_status, [Handle, _floats, _floats, _floats]),
+    "gar_head_normals": (_status, [Handle, _floats, _floats]),
+    "gar_head_normals_backward": (_status, [Handle, _floats, _floats, _floats]),
+    "gar_head_landmarks": (_status, [Handle, _floats, _floats]),
+    "gar_head_landmarks_backward": (_status, [Handle, _floats, _floats]),
+    "gar_head_landmarks_contour": (_status, [Handle, _floats, c_float, c_float, c_float, _floats]),
+    "gar_head_sample": (_status, [Handle, c_uint64, _floats, _floats]),
+    "gar_head_prior": (_status, [Handle, _floats, _floats, _floats, _floats, _floats]),
+    "gar_pose_matrix": (_status, [c_float, c_float, c_float, _floats]),
+    "gar_pose_angles": (_status, [_floats, _floats, _floats, _floats]),
+}
+
+_NAMES = {
+    c_int32: "i32", c_uint32: "u32", c_uint64: "u64", c_size_t: "size", c_float: "f32", c_bool: "bool",
+    c_uint8: "u8", c_char: "char", c_char_p: "char*", c_void_p: "void*", Handle: "handle", None: "void",
+    ProgressCallback: "callback",
+}
+
+
+def type_name(kind):
+    """The type in the words of check_abi.py; ctypes does not know const."""
+    if kind in _NAMES:
+        return _NAMES[kind]
+    for name, structure in STRUCTURES.items():
+        if kind is structure:
+            return name
+    return type_name(kind._type_) + "*"
