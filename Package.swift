@@ -68,7 +68,7 @@ let package = Package(
 
         .testTarget(name: "NumericsTests", dependencies: ["Numerics"]),
         .testTarget(name: "FaceModelTests", dependencies: ["FaceModel"]),
-        .testTarget(name: "RasterizerTests", dependencies: ["Rasterizer", "FaceModel"]),
+        .testTarget(name: "RasterizerTests", dependencies: ["Rasterizer", "FaceModel"], exclude: ["Resources"]),
         .testTarget(name: "RendererTests", dependencies: ["Renderer"]),
         .testTarget(name: "InversionTests", dependencies: ["Inversion"], exclude: ["Resources"]),
         .testTarget(name: "FittingTests", dependencies: ["Fitting"]),
