@@ -13,7 +13,8 @@ extension RasterBuffer {
     /// Two covered pixels count when their depths differ by more than three pixels' width (a slope of 72 degrees): the nose
     /// before the cheek. `map` holds the picture, background included.
     public func silhouetteBackward(
-        _ dMap: UnsafePointer<T>, map: UnsafePointer<T>, channels: Int, triangles: [Int32], dVertices: UnsafeMutablePointer<T>, layout: PictureLayout? = nil
+        _ dMap: UnsafePointer<T>, map: UnsafePointer<T>, channels: Int, triangles: [Int32],
+        dVertices: UnsafeMutablePointer<T>, layout: PictureLayout? = nil
     ) {
         let layout = layout ?? .interleaved(channels: channels)
         triangles.withUnsafeBufferPointer {
