@@ -54,8 +54,3 @@ extension Double: Scalar {
     @inlinable public static func sine(_ x: Double) -> Double { sin(x) }
     @inlinable public static func cosine(_ x: Double) -> Double { cos(x) }
 }
-
-/// Sets how many threads BLAS (and oneDNN, where it is built in) may use in this process.
-public func setThreadCount(_ count: Int) {
-    openblas_set_num_threads(Int32(max(1, min(count, 256))))
-}
