@@ -111,6 +111,10 @@ struct SurfaceTracer {
     mutating func trace(
         from place: SurfacePoint, at origin: SIMD3<Double>, normal: SIMD3<Double>, towards: SIMD3<Double>, length: Double
     ) -> [SurfacePoint] {
+        let v = place.indices
+        // A landmark may sit on a corner or an edge; a plane a little further inside cuts its triangle for certain.
+        let centroid = (position(v[0]) + position(v[1]) + position(v[2])) / 3
+        let origin = origin + 0.02 * (centroid - origin)
         func side(_ v: Int32) -> Double { ((position(v) - origin) * normal).sum() }
         // A crossing of the directed edge a -> b, seen from the triangle it leaves.
         func crossing(_ a: Int32, _ b: Int32) -> (SurfacePoint, SIMD3<Double>)? {
@@ -120,7 +124,6 @@ struct SurfaceTracer {
             guard t.isFinite else { return nil }
             return (SurfacePoint(indices: [a, b, b], weights: [1 - t, t, 0]), position(a) + t * (position(b) - position(a)))
         }
-        let v = place.indices
         var best: (edge: (Int32, Int32), point: SurfacePoint, position: SIMD3<Double>)?
         var bestAdvance = -Double.infinity
         for k in 0..<3 {

@@ -48,14 +48,14 @@ public final class HeadModel<T: Scalar>: Sendable {
         expressionNames = header.expressionNames
         partNames = header.partNames
         expressionPrior = header.expressionPrior
+        mean = try header.finite(file, "mean", [vertexCount, 3])
+        identityBasis = try header.finite(file, "identity", [identityCount, vertexCount, 3])
+        expressionBasis = try header.finite(file, "expression", [expressionCount, vertexCount, 3])
         triangles = try header.triangles(file)
         part = try header.parts(file)
         landmarks = try header.landmarks(file)
         expressionSamples = try header.expressionSamples(file)
         expressionPrecision = try header.expressionPrecision(file).map { T($0) }
-        mean = try header.finite(file, "mean", [vertexCount, 3])
-        identityBasis = try header.finite(file, "identity", [identityCount, vertexCount, 3])
-        expressionBasis = try header.finite(file, "expression", [expressionCount, vertexCount, 3])
     }
 
     /// The head for `identity` [identityCount] and `expression` [expressionCount]: writes `[V,3]` mm in model space.

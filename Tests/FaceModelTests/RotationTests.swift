@@ -22,11 +22,14 @@ import Testing
         let (y, p, r) = (0.5, -0.3, 0.9)
         func c(_ x: Double) -> Double { Double.cosine(x) }
         func s(_ x: Double) -> Double { Double.sine(x) }
-        let rz = [c(r), -s(r), 0, s(r), c(r), 0, 0, 0, 1]
-        let rx = [1, 0, 0, 0, c(p), s(p), 0, -s(p), c(p)]
-        let ry = [c(y), 0, s(y), 0, 1, 0, -s(y), 0, c(y)]
+        let rz: [Double] = [c(r), -s(r), 0, s(r), c(r), 0, 0, 0, 1]
+        let rx: [Double] = [1, 0, 0, 0, c(p), s(p), 0, -s(p), c(p)]
+        let ry: [Double] = [c(y), 0, s(y), 0, 1, 0, -s(y), 0, c(y)]
         func times(_ a: [Double], _ b: [Double]) -> [Double] {
-            (0..<9).map { i in (0..<3).reduce(0) { $0 + a[3 * (i / 3) + $1] * b[3 * $1 + i % 3] } }
+            (0..<9).map { i -> Double in
+                let row = 3 * (i / 3), column = i % 3
+                return a[row] * b[column] + a[row + 1] * b[3 + column] + a[row + 2] * b[6 + column]
+            }
         }
         let expected = times(rz, times(rx, ry))
         let m = Rotation.matrix(yaw: y, pitch: p, roll: r)
