@@ -1,5 +1,6 @@
 import GarfaceHeader
 import Numerics
+import Reconstruction
 
 /// Text that C callers may keep: made once, never freed.
 func permanent(_ string: String) -> UnsafePointer<CChar> {
@@ -22,7 +23,13 @@ private let statusNames: [PermanentText] = [
 ].map(PermanentText.init)
 private let unknownStatus = PermanentText("unknown status")
 private let noError = PermanentText("")
-private let buildInfo = PermanentText("{}")
+private let buildInfo = PermanentText(
+    JSONValue.object([
+        ("version", .string("\(GARFACE_VERSION_MAJOR).\(GARFACE_VERSION_MINOR).\(GARFACE_VERSION_PATCH)")),
+        ("convolution", .array(ConvolutionPath.available.map { .string($0.rawValue) })),
+        ("blas", .string("OpenBLAS")),
+        ("image_formats", .array((["PNG"] + (ImageFile.hasJPEG ? ["JPEG"] : [])).map { .string($0) })),
+    ]).serialized())
 
 @_cdecl("gar_version")
 public func garVersion() -> Int32 {

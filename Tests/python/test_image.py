@@ -1,0 +1,74 @@
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+import garface
+
+
+def test_array_round_trip(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
+    image = garface.Image(pixels)
+    assert image.size == (5, 7)
+    assert np.array_equal(image.array(), pixels)
+    image.save(tmp_path / "picture.png")
+    assert np.array_equal(garface.Image(tmp_path / "picture.png").array(), pixels)
+    data = (tmp_path / "picture.png").read_bytes()
+    assert np.array_equal(garface.Image.decode(data).array(), pixels)
+
+
+def test_views_with_gaps_and_other_layouts():
+    pixels = np.random.default_rng(1).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    for view in (pixels[2:7, 3:8], pixels[::-1], pixels[:, ::2], pixels.transpose(1, 0, 2), pixels[:, :, ::-1]):
+        assert np.array_equal(garface.Image(view).array(), view)
+    grey = pixels[:, :, 0]
+    assert np.array_equal(garface.Image(grey).array()[:, :, 2], grey)
+
+
+def test_bad_arrays():
+    for bad in (np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros(5, np.uint8)):
+        with pytest.raises(garface.InvalidArgumentError):
+            garface.Image(bad)
+    with pytest.raises(garface.InvalidArgumentError):
+        garface.Image(12)
+
+
+def png_header(width, height):
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return start + struct.pack(">I", 1000) + b"IDAT" + bytes(1004)
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        garface.Image("no-such-photo.png")
+    assert "no-such-photo.png" in str(caught.value)
+    (tmp_path / "text.png").write_text("this is no picture")
+    with pytest.raises(garface.UnsupportedFormatError):
+        garface.Image(tmp_path / "text.png")
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(garface.FileError):
+        garface.Image(tmp_path / "empty.png")
+    (tmp_path / "huge.png").write_bytes(png_header(20000, 20000))
+    with pytest.raises(garface.TooLargeError):
+        garface.Image(tmp_path / "huge.png")
+    garface.Image(np.zeros((50, 50, 3), np.uint8)).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-20])
+    with pytest.raises(garface.MalformedFileError):
+        garface.Image(tmp_path / "cut.png")
+    with pytest.raises(garface.UnwritableError):
+        garface.Image(np.zeros((2, 2, 3), np.uint8)).save("/no/such/folder/a.png")
+
+
+def test_jpeg_where_built_in(tmp_path):
+    image = garface.Image(np.full((16, 16, 3), 120, np.uint8))
+    if "JPEG" in garface.build_info()["image_formats"]:
+        image.save(tmp_path / "a.jpg")
+        assert abs(int(garface.Image(tmp_path / "a.jpg").array().mean()) - 120) < 3
+        (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:200])
+        with pytest.raises(garface.FileError):
+            garface.Image(tmp_path / "cut.jpg")
+    else:
+        with pytest.raises(garface.UnsupportedFormatError, match="JPEG"):
+            image.save(tmp_path / "a.jpg")

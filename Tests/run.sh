@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Runs every test: Swift, ABI, C, C++, Python, tool, in two builds.
+#
+#   Tests/run.sh             installs what is missing, then tests both builds
+#   Tests/run.sh full        the build with every library that is there (in .build)
+#   Tests/run.sh base        the build with OpenBLAS and libpng alone (in .build/base)
+#
+# Everything is built in release: debug numerics would take hours.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+
+bash bindings/requirements.sh test || exit 1
+python=python3
+[ -x .build/python/bin/python ] && python=$root/.build/python/bin/python
+
+failed=()
+summary=()
+step() {  # name, command...
+    local name=$1 start=$SECONDS
+    shift
+    echo "=== $name"
+    if "$@"; then summary+=("ok      $((SECONDS - start)) s  $name")
+    else summary+=("FAILED  $((SECONDS - start)) s  $name"); failed+=("$name"); fi
+}
+
+test_build() {  # full | base
+    local kind=$1 scratch=$root/.build
+    unset GARFACE_WITHOUT_ONEDNN GARFACE_WITHOUT_JPEG
+    if [ "$kind" = base ]; then
+        scratch=$root/.build/base
+        export GARFACE_WITHOUT_ONEDNN=1 GARFACE_WITHOUT_JPEG=1
+    fi
+    # Whether oneDNN and libjpeg are there is asked when the manifest is read: never take a cached answer.
+    local swift_options=(-c release --scratch-path "$scratch" --manifest-cache none)
+    local build=$scratch/release
+    step "$kind: build" swift build "${swift_options[@]}" --build-tests || return
+    [ -f "$build/libgarface.so" ] || { failed+=("$kind: no library"); return; }
+    export GARFACE_LIBRARY=$build/libgarface.so GARFACE_TOOL=$build/garface-cli
+    step "$kind: Swift tests" swift test "${swift_options[@]}" --skip-build
+    step "$kind: ABI" $python Tests/abi/check_abi.py "$build/libgarface.so"
+    step "$kind: C and C++ tests" bash Tests/c/run.sh "$build"
+    step "$kind: install, pkg-config, CMake" bash Tests/c/install_test.sh "$build"
+    step "$kind: Python and tool tests" env PYTHONPATH="$root/bindings/python" $python -m pytest -q -p no:cacheprovider Tests/python
+}
+
+case ${1:-both} in
+    full) test_build full ;;
+    base) test_build base ;;
+    both) test_build full; test_build base ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+
+echo
+printf '%s\n' "${summary[@]}"
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "FAILED: ${failed[*]}"
+    exit 1
+fi
+echo "all tests passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs header, library, tool, pkg-config file and CMake package from a release build.
+#
+#   bindings/c/install.sh PREFIX [BUILD]     BUILD defaults to .build/release
+#
+# The result can be moved: pkg-config and CMake files find themselves.
+set -euo pipefail
+if [ $# -lt 1 ]; then sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; fi
+root=$(cd "$(dirname "$0")/../.." && pwd)
+prefix=$1
+build=${2:-$root/.build/release}
+version=$(awk '/^#define GARFACE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", sep, $3; sep = "." }' "$root/Include/garface.h")
+
+if [ ! -f "$build/libgarface.so" ]; then
+    echo "install: $build/libgarface.so is not there; run: swift build -c release" >&2
+    exit 1
+fi
+mkdir -p "$prefix"/{include,bin,lib/pkgconfig,lib/cmake/garface,share/doc/garface}
+install -m 644 "$root/Include/garface.h" "$prefix/include/"
+install -m 755 "$build/libgarface.so" "$prefix/lib/libgarface.so.1"
+ln -sf libgarface.so.1 "$prefix/lib/libgarface.so"
+install -m 755 "$build/garface-cli" "$prefix/bin/garface"
+sed "s/@VERSION@/$version/" "$root/bindings/c/garface.pc.in" > "$prefix/lib/pkgconfig/garface.pc"
+install -m 644 "$root/bindings/c/cmake/garfaceConfig.cmake" "$prefix/lib/cmake/garface/"
+sed "s/@VERSION@/$version/" "$root/bindings/c/cmake/garfaceConfigVersion.cmake.in" \
+    > "$prefix/lib/cmake/garface/garfaceConfigVersion.cmake"
+for file in LICENSE NOTICE; do
+    [ ! -f "$root/$file" ] || install -m 644 "$root/$file" "$prefix/share/doc/garface/"
+done
+echo "installed garface $version in $prefix"

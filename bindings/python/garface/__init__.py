@@ -1,0 +1,48 @@
+"""garface: one photo in, a 3D face out, by inverting a generative adversarial renderer.
+
+    >>> import garface
+    >>> result = garface.reconstruct("photo.jpg")
+    >>> result.vertices.shape, result.yaw
+
+Units are millimetres, degrees and photo pixels; Include/garface.h states every convention.
+"""
+from __future__ import annotations
+
+import json as _json
+from typing import Any
+
+from ._head import HeadModel, pose_angles, pose_matrix
+from ._image import Image
+from ._library import check as _check
+from ._library import lib as _lib
+from .errors import (
+    BusyError,
+    CancelledError,
+    FileError,
+    GarfaceError,
+    InternalError,
+    InvalidArgumentError,
+    MalformedFileError,
+    MissingFileError,
+    NoFaceError,
+    NumericalError,
+    OutOfMemoryError,
+    TooLargeError,
+    UnsupportedFormatError,
+    UnwritableError,
+    WrongModelError,
+)
+
+
+def build_info() -> dict[str, Any]:
+    """What the library was built with: version, convolution paths, image formats."""
+    return _json.loads(_lib.gar_build_info())
+
+
+def set_thread_count(count: int) -> None:
+    """How many threads matrix products and convolutions may use, 1 to 256. Call it before loading models."""
+    _check(_lib.gar_threads_set(count))
+
+
+__version__: str = build_info()["version"]
+__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "errors", "Any")]
