@@ -1,0 +1,151 @@
+import FaceModel
+import Glibc
+import Numerics
+
+/// Places the aligned frame in a photo from points: the mean head is turned over a grid of yaw and pitch, fitted to
+/// the points by least squares (scale, roll, shift), and the best fit's frame is taken.
+public struct PointAlignment: Sendable {
+    /// Mean head's 68 points, model mm.
+    private let landmarks: [SIMD3<Double>]
+    private let halfMM, centreYMM: Double
+
+    public init<T: Scalar>(_ model: HeadModel<T>, halfMM: Double = 115, centreYMM: Double = 5) {
+        var points = [T](repeating: 0, count: 3 * model.landmarks.count)
+        model.landmarks.positions(model.mean.pointer, into: &points)
+        let values = points.map { Double($0) }
+        landmarks = (0..<model.landmarks.count).map { i in
+            SIMD3<Double>(values[3 * i], values[3 * i + 1], values[3 * i + 2])
+        }
+        self.halfMM = halfMM
+        self.centreYMM = centreYMM
+    }
+
+    public struct Result: Sendable {
+        public let similarity: Similarity
+        /// Radians, from a grid: a rough start.
+        public let yaw, pitch: Double
+        /// Root mean square distance of the points, mm.
+        public let residual: Double
+    }
+
+    /// 68 points (u, v) in photo pixels, iBUG order. The jaw line, which slides on a turned head, counts little.
+    public func align(points68 points: [Double]) throws -> Result {
+        try Self.check(points, count: 68)
+        let weights = (0..<68).map { $0 < 17 ? 0.05 : 1.0 }
+        return try fit(points, landmarks, weights)
+    }
+
+    /// 5 points (u, v) in photo pixels: eye centre at image left (the subject's right eye), eye centre at image right,
+    /// nose tip, mouth corner at image left, mouth corner at image right.
+    public func align(points5 points: [Double]) throws -> Result {
+        try Self.check(points, count: 5)
+        func mean(_ range: Range<Int>) -> SIMD3<Double> { range.reduce(SIMD3<Double>()) { $0 + landmarks[$1] } / Double(range.count) }
+        guard landmarks.count == 68 else { throw GarfaceError(.wrongModelKind, "5 points need a head model with 68 landmarks") }
+        let model = [mean(36..<42), mean(42..<48), landmarks[30], landmarks[48], landmarks[54]]
+        return try fit(points, model, [1, 1, 1, 1, 1])
+    }
+
+    /// Throws unless `points` are `count` pairs that lie in sensible places.
+    public static func check(_ points: [Double], count: Int) throws {
+        guard points.count == 2 * count else {
+            throw GarfaceError(.invalidArgument, "landmarks: expected \(count) points (\(2 * count) numbers), found \(points.count) numbers")
+        }
+        if let bad = points.firstIndex(where: { !$0.isFinite || abs($0) > 1e6 }) {
+            throw GarfaceError(.invalidArgument, "landmarks: point \(bad / 2) is (\(points[bad & ~1]), \(points[bad | 1])), not a place in a picture")
+        }
+    }
+
+    private func fit(_ points: [Double], _ model: [SIMD3<Double>], _ weights: [Double]) throws -> Result {
+        guard model.count == weights.count else { throw GarfaceError(.wrongModelKind, "the head model has \(model.count) landmarks, not 68") }
+        var best: Result?
+        var bestCost = Double.infinity
+        for yawStep in -8...8 {
+            for pitchStep in -4...4 {
+                let yaw = Double(yawStep) * .pi / 18, pitch = Double(pitchStep) * .pi / 18
+                let r = Rotation.matrix(yaw: yaw, pitch: pitch, roll: 0.0)
+                let right = SIMD3<Double>(r[0], r[1], r[2]), up = SIMD3<Double>(r[3], r[4], r[5])
+                let flat = model.map { SIMD2<Double>((right * $0).sum(), (up * $0).sum()) }
+                guard let (a, b, origin, residual) = Self.leastSquares(flat, points, weights) else { continue }
+                // In mm, with a mild preference for looking straight: few points leave pitch open.
+                let cost = residual * residual + 4 * yaw * yaw + 16 * pitch * pitch
+                guard cost < bestCost else { continue }
+                bestCost = cost
+                // u = a x - b y + ou ; v = -(b x + a y) + ov with (a, b) = scale (cos, sin)
+                let scale = hypot(a, b)
+                let similarity = Similarity(
+                    centreX: origin.x - b * centreYMM, centreY: origin.y - a * centreYMM, size: 2 * halfMM * scale, roll: atan2(b, a))
+                best = Result(similarity: similarity, yaw: yaw, pitch: pitch, residual: residual)
+            }
+        }
+        guard let best, best.similarity.isUsable else {
+            throw GarfaceError(.invalidArgument, "landmarks: the points do not span a face (they coincide or nearly so)")
+        }
+        return best
+    }
+
+    /// Weighted least squares of `u = a x - b y + ou`, `v = -(b x + a y) + ov`; the residual is in model units.
+    private static func leastSquares(
+        _ model: [SIMD2<Double>], _ points: [Double], _ weights: [Double]
+    ) -> (a: Double, b: Double, origin: SIMD2<Double>, residual: Double)? {
+        let total = weights.reduce(0, +)
+        var mean = SIMD2<Double>(), centre = SIMD2<Double>()
+        func target(_ i: Int) -> SIMD2<Double> { SIMD2(points[2 * i], -points[2 * i + 1]) }
+        for i in model.indices {
+            mean += weights[i] * model[i] / total
+            centre += weights[i] * target(i) / total
+        }
+        var square = 0.0, dot = 0.0, cross = 0.0, spread = 0.0
+        for i in model.indices {
+            let p = model[i] - mean, q = target(i) - centre
+            square += weights[i] * (p * p).sum()
+            dot += weights[i] * (p * q).sum()
+            cross += weights[i] * (p.x * q.y - p.y * q.x)
+            spread += weights[i] * (q * q).sum()
+        }
+        guard square > 1e-9 else { return nil }
+        let a = dot / square, b = cross / square, scale2 = a * a + b * b
+        guard scale2 > 1e-12, scale2.isFinite else { return nil }
+        let origin = SIMD2(centre.x - (a * mean.x - b * mean.y), -(centre.y - (b * mean.x + a * mean.y)))
+        let residual = max(0, (spread - scale2 * square) / (scale2 * total)).squareRoot()
+        return (a, b, origin, residual)
+    }
+}
+
+/// Crops, asks the inverse network, moves the frame by its pose head and asks again.
+public final class Aligner<T: Scalar> {
+    public let network: InverseNetwork<T>
+    public let halfMM, centreYMM: Double
+    private let context: ConvolutionalContext<T>
+    private let crop: Tensor<T>
+
+    public init(_ network: InverseNetwork<T>, halfMM: Double = 115, centreYMM: Double = 5) throws {
+        self.network = network
+        self.halfMM = halfMM
+        self.centreYMM = centreYMM
+        context = try network.context()
+        crop = Tensor([1, 3, network.inputSize, network.inputSize])
+    }
+
+    /// The network's reading of one frame.
+    public func estimate(_ image: RGBImage, _ frame: Similarity) throws -> InverseEstimate {
+        warp(image, frame, into: crop)
+        return try network.run(crop, context: context)
+    }
+
+    /// `passes` rounds of reading and moving. The estimate returned was read in the returned frame.
+    public func align(
+        _ image: RGBImage, from start: Similarity, passes: Int = 2
+    ) throws -> (frame: Similarity, estimate: InverseEstimate) {
+        var frame = start
+        var estimate = try estimate(image, frame)
+        for _ in 1..<max(1, min(16, passes)) {
+            let moved = frame.composed(
+                roll: estimate.roll, logScale: estimate.logScale, tx: estimate.tx, ty: estimate.ty, halfMM: halfMM,
+                centreYMM: centreYMM)
+            guard moved.isUsable else { break }
+            frame = moved
+            estimate = try self.estimate(image, frame)
+        }
+        return (frame, estimate)
+    }
+}

@@ -1,0 +1,78 @@
+import Numerics
+
+/// What the `garface` metadata entry of a convolutional-network file says, checked.
+///
+/// Tensors: `layers.{i}.weight` [out,in,3,3] and `.bias` [out]; the rest depends on the kind.
+struct NetworkFile {
+    struct Layer: Sendable, Equatable {
+        let inputChannels: Int
+        let outputChannels: Int
+        /// 1 or 2.
+        let stride: Int
+        /// Whether its output is a feature level.
+        let isLevel: Bool
+    }
+
+    let file: SafetensorsFile
+    let description: JSONValue
+    let layers: [Layer]
+    /// Slope of the leaky ReLU on the negative side.
+    let slope: Double
+
+    /// Far above any real network; keeps products of sizes small.
+    private static let maximumChannels = 4096
+    private static let maximumLayers = 64
+
+    init(_ file: SafetensorsFile, kind: String) throws {
+        self.file = file
+        guard let text = file.metadata["garface"] else {
+            throw GarfaceError(.wrongModelKind, "\(file.name): has no \"garface\" metadata entry; expected kind \(kind)")
+        }
+        do { description = try JSONValue(parsing: text) } catch let error as GarfaceError {
+            throw GarfaceError(.malformedFile, "\(file.name): metadata \"garface\": \(error.message)")
+        }
+        let found = description["kind"]?.string
+        guard found == kind else {
+            throw GarfaceError(.wrongModelKind, "\(file.name): is of kind \(found ?? "unknown"); expected \(kind)")
+        }
+        guard description["version"]?.int == 1 else {
+            throw GarfaceError(.unsupportedFormat, "\(file.name): \(kind) files of version 1 are read")
+        }
+        let slope = description["leaky_slope"]?.double ?? 0.2
+        guard slope > 0 && slope <= 1 else { throw GarfaceError(.malformedFile, "\(file.name): leaky_slope must be in (0, 1]") }
+        self.slope = slope
+        guard let entries = description["layers"]?.array, (1...Self.maximumLayers).contains(entries.count) else {
+            throw GarfaceError(.malformedFile, "\(file.name): expected 1 to \(Self.maximumLayers) layers")
+        }
+        var layers: [Layer] = []
+        for (i, entry) in entries.enumerated() {
+            let expected = layers.last?.outputChannels ?? 3
+            guard let input = entry["in"]?.int, input == expected, let output = entry["out"]?.int,
+                (1...Self.maximumChannels).contains(output), let stride = entry["stride"]?.int, stride == 1 || stride == 2
+            else {
+                throw GarfaceError(
+                    .malformedFile, "\(file.name): layer \(i): expected in \(expected), out 1 to \(Self.maximumChannels), stride 1 or 2")
+            }
+            layers.append(
+                Layer(inputChannels: input, outputChannels: output, stride: stride, isLevel: entry["level"]?.bool ?? false))
+        }
+        self.layers = layers
+    }
+
+    /// A whole number of the description within `range`.
+    func integer(_ key: String, _ range: ClosedRange<Int>) throws -> Int {
+        guard let value = description[key]?.int, range.contains(value) else {
+            throw GarfaceError(.malformedFile, "\(file.name): \(key) must be a whole number in \(range)")
+        }
+        return value
+    }
+
+    /// A tensor whose every value is a number.
+    func finite<T: Scalar>(_ name: String, _ shape: [Int]) throws -> Tensor<T> {
+        let tensor: Tensor<T> = try file.tensor(name, shape: shape)
+        guard tensor.buffer.allSatisfy({ $0.isFinite }) else {
+            throw GarfaceError(.malformedFile, "\(file.name): tensor \"\(name)\": has values that are not finite")
+        }
+        return tensor
+    }
+}

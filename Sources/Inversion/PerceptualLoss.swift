@@ -1,0 +1,127 @@
+import Numerics
+
+/// Distance between two pictures in the features of a convolutional network:
+/// over levels k, `sum of w_k * sum(m (F_k(x) - F_k(target))^2) / (sum(m (F_k(target) - channel mean)^2) + 1e-3 * count)`.
+///
+/// Each level is normalised by the target's own feature variance, so a term near 1 means "no better than flat", whatever
+/// the scale of the features. m is the mask, averaged over each feature's pixel.
+public final class PerceptualLoss<T: Scalar> {
+    public let height, width: Int
+    public let levelWeights: [T]
+    private let context: ConvolutionalContext<T>
+    private let targets: [Tensor<T>]
+    private let masks: [Tensor<T>]
+    private let gradients: [Tensor<T>?]
+    private var normalizers: [T]
+
+    /// - Parameter levelWeights: one per level of the network; 0 leaves a level out.
+    public init(_ network: ConvolutionalNetwork<T>, height: Int, width: Int, levelWeights: [T]) throws {
+        guard levelWeights.count == network.levelCount else {
+            throw GarfaceError(
+                .invalidArgument, "perceptual loss: \(network.levelCount) level weights expected, found \(levelWeights.count)")
+        }
+        self.height = height
+        self.width = width
+        self.levelWeights = levelWeights
+        context = try network.context(height: height, width: width)
+        context.prepareBackward()
+        let levels = context.levels
+        targets = levels.map { Tensor($0.shape) }
+        masks = levels.map { Tensor([$0.shape[2], $0.shape[3]]) }
+        gradients = zip(levels, levelWeights).map { $1 == 0 ? nil : Tensor($0.shape) }
+        normalizers = levels.map { _ in 1 }
+    }
+
+    /// The picture to compare with, [1,3,height,width], and its mask [height,width] (nil: everything counts).
+    public func setTarget(_ picture: UnsafePointer<T>, mask: UnsafePointer<T>? = nil) {
+        context.forward(picture)
+        for (k, level) in context.levels.enumerated() {
+            targets[k].copy(from: level)
+            averageMask(mask, height, width, masks[k].pointer, level.shape[2], level.shape[3])
+            normalizers[k] = maskedVariation(level.pointer, masks[k].pointer, level.shape[1], masks[k].count)
+        }
+    }
+
+    /// The distance of `picture` to the target; its gradient times `scale` is added to `dPicture`
+    /// through `workspace` (both [1,3,height,width]).
+    public func callAsFunction(
+        _ picture: UnsafePointer<T>, scale: T = 1, dPicture: UnsafeMutablePointer<T>?, workspace: Tensor<T>? = nil
+    ) -> T {
+        context.forward(picture)
+        var loss: T = 0
+        for (k, level) in context.levels.enumerated() {
+            guard let gradient = gradients[k] else { continue }
+            let factor = levelWeights[k] / normalizers[k]
+            let sum = weightedDifference(
+                level.pointer, targets[k].pointer, masks[k].pointer, level.shape[1], masks[k].count, 2 * factor * scale,
+                gradient.pointer)
+            loss += factor * sum
+        }
+        if let dPicture {
+            let memory = workspace ?? Tensor<T>([1, 3, height, width])
+            precondition(memory.count == 3 * height * width)
+            context.backward(dLevels: gradients, dInput: memory.pointer)
+            addInto(dPicture, memory.pointer, memory.count)
+        }
+        return loss
+    }
+}
+
+/// The mask averaged over the block of pixels that each feature stands for.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+func averageMask<T: Scalar>(
+    _ mask: UnsafePointer<T>?, _ height: Int, _ width: Int, _ result: UnsafeMutablePointer<T>, _ h: Int, _ w: Int
+) {
+    for y in 0..<h {
+        for x in 0..<w {
+            guard let mask else {
+                result[y * w + x] = 1
+                continue
+            }
+            let y0 = y * height / h, y1 = max(y0 + 1, (y + 1) * height / h)
+            let x0 = x * width / w, x1 = max(x0 + 1, (x + 1) * width / w)
+            var sum: T = 0
+            for j in y0..<y1 { for i in x0..<x1 { sum += mask[j * width + i] } }
+            result[y * w + x] = sum / T((y1 - y0) * (x1 - x0))
+        }
+    }
+}
+
+/// `sum(m (F - masked channel mean)^2)`, with a small floor for flat pictures.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+func maskedVariation<T: Scalar>(_ f: UnsafePointer<T>, _ mask: UnsafePointer<T>, _ channels: Int, _ area: Int) -> T {
+    var total: T = 0, weight: T = 0
+    for i in 0..<area { weight += mask[i] }
+    if weight > 0 {
+        for c in 0..<channels {
+            let row = f + c * area
+            var mean: T = 0
+            for i in 0..<area { mean += mask[i] * row[i] }
+            mean /= weight
+            for i in 0..<area { total += mask[i] * (row[i] - mean) * (row[i] - mean) }
+        }
+    }
+    return total + T(1e-3) * T(channels * area)
+}
+
+/// Returns `sum(m (a - b)^2)` and sets `gradient = scale * m (a - b)`.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+func weightedDifference<T: Scalar>(
+    _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ mask: UnsafePointer<T>, _ channels: Int, _ area: Int, _ scale: T,
+    _ gradient: UnsafeMutablePointer<T>
+) -> T {
+    var total: T = 0
+    for c in 0..<channels {
+        let offset = c * area
+        for i in 0..<area {
+            let d = a[offset + i] - b[offset + i]
+            let md = mask[i] * d
+            total += md * d
+            gradient[offset + i] = scale * md
+        }
+    }
+    return total
+}

@@ -1,0 +1,37 @@
+import Inversion
+import Numerics
+import Testing
+
+let resources = String(#filePath.dropLast("Support.swift".count)) + "Resources/"
+
+func resource(_ name: String) throws -> SafetensorsFile { try SafetensorsFile(path: resources + name) }
+
+/// The largest difference, relative to the largest magnitude of `b`.
+func relativeError<T: Scalar>(_ a: [T], _ b: [T]) -> Double {
+    guard a.count == b.count else { return .infinity }
+    var worst = 0.0, size = 1e-12
+    for (x, y) in zip(a, b) {
+        worst = max(worst, abs(Double(x) - Double(y)))
+        size = max(size, abs(Double(y)))
+    }
+    return worst / size
+}
+
+func errorKind(_ body: () throws -> Void) -> GarfaceError.Kind? {
+    do {
+        try body()
+        return nil
+    } catch let error as GarfaceError {
+        return error.kind
+    } catch {
+        return nil
+    }
+}
+
+/// A network file's tensors and metadata with changes, to see them refused.
+func altered(_ name: String, metadata: (String) -> String, drop: String? = nil) throws -> SafetensorsFile {
+    let file = try resource(name)
+    var writer = SafetensorsWriter(metadata: ["garface": metadata(file.metadata["garface"] ?? "")])
+    for tensor in file.names where tensor != drop { writer.add(tensor, try file.tensor(tensor) as Tensor<Float>) }
+    return try SafetensorsFile(bytes: writer.bytes(), name: "altered")
+}
