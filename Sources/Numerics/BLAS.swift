@@ -22,6 +22,11 @@ extension Float: Scalar {
             CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), alpha, a, Int32(lda), x, 1, beta, y, 1)
     }
 
+    @inlinable
+    public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
+        cblas_sdot(Int32(n), x, 1, y, 1)
+    }
+
     @inlinable public static func exponential(_ x: Float) -> Float { expf(x) }
     @inlinable public static func logarithm(_ x: Float) -> Float { logf(x) }
     @inlinable public static func sine(_ x: Float) -> Float { sinf(x) }
@@ -47,6 +52,11 @@ extension Double: Scalar {
     ) {
         cblas_dgemv(
             CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), alpha, a, Int32(lda), x, 1, beta, y, 1)
+    }
+
+    @inlinable
+    public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
+        cblas_ddot(Int32(n), x, 1, y, 1)
     }
 
     @inlinable public static func exponential(_ x: Double) -> Double { exp(x) }

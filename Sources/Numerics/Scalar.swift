@@ -12,6 +12,8 @@ public protocol Scalar: BinaryFloatingPoint, LosslessStringConvertible, Sendable
     static func gemv(
         _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
         _ x: UnsafePointer<Self>, _ beta: Self, _ y: UnsafeMutablePointer<Self>)
+    /// The sum of `x[i] * y[i]`.
+    static func dot(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
     static func exponential(_ x: Self) -> Self
     static func logarithm(_ x: Self) -> Self
     static func sine(_ x: Self) -> Self

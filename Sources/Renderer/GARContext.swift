@@ -1,0 +1,166 @@
+import Numerics
+
+/// A renderer at work: all the memory of one batch's forward and backward pass, which allocate nothing.
+/// One thread at a time.
+public final class GARContext<T: Scalar>: @unchecked Sendable {
+    public let model: GAR<T>
+    public let batch: Int
+    /// The picture of the last forward pass, [B, 3, size, size], about -1 to 1.
+    public var image: Tensor<T> { rgbs.last!.output }
+
+    private let layers: [RenderLayerContext<T>]
+    private let rgbs: [ToRGBContext<T>]
+    private let injections: [NormalInjectionContext<T>]
+    private let scratch: RenderScratch<T>
+    private let constant: Tensor<T>
+    private let wPlus: Tensor<T>
+    private let dRGBs: [Tensor<T>]
+    private var gradient: Tensor<T>
+    private var nextGradient: Tensor<T>
+    private let resolutions: [Int]
+    private let noiseSizes: [Int]
+    private var ready = false
+
+    /// Largest batch, and largest memory in bytes, of one context.
+    private static var maximumBatch: Int { 256 }
+    private static var maximumBytes: Int { 1 << 36 }
+
+    public init(_ model: GAR<T>, batch: Int = 1) throws {
+        let c = model.configuration
+        guard (1...Self.maximumBatch).contains(batch) else {
+            throw GarfaceError(.invalidArgument, "renderer: a batch of \(batch); expected 1 to \(Self.maximumBatch)")
+        }
+        let numbers = c.resolutions.reduce(0) { $0 + 5 * batch * (c.channels[$1]! + 4 * c.styleMapChannels) * $1 * $1 }
+        guard numbers < Self.maximumBytes / MemoryLayout<T>.stride else {
+            throw GarfaceError(.tooLarge, "renderer: a batch of \(batch) at \(c.size) pixels needs too much memory")
+        }
+        self.model = model
+        self.batch = batch
+        resolutions = c.resolutions
+        noiseSizes = c.noiseSizes
+        layers = try model.layers.enumerated().map { try RenderLayerContext($1, batch: batch, resolution: c.noiseSizes[$0]) }
+        rgbs = zip(model.toRGBs, c.resolutions).map { ToRGBContext($0, batch: batch, resolution: $1) }
+        injections = try zip(model.injections, c.resolutions).map {
+            try NormalInjectionContext($0, batch: batch, resolution: $1)
+        }
+        scratch = RenderScratch(c, batch: batch)
+        constant = Tensor([batch, c.channels[4]!, 4, 4])
+        for b in 0..<batch {
+            (constant.pointer + b * model.constant.count).update(from: model.constant.pointer, count: model.constant.count)
+        }
+        wPlus = Tensor([batch, c.styleCount, c.latentSize])
+        dRGBs = c.resolutions.map { Tensor([batch, 3, $0, $0]) }
+        gradient = Tensor(scratch.modulated.shape)
+        nextGradient = Tensor(scratch.modulated.shape)
+    }
+
+    /// Renders into `image`.
+    ///
+    /// - Parameters:
+    ///   - wPlus: [B, rows, latent].
+    ///   - normals: [B, 3, r, r] for r = 4, 8, ... size.
+    ///   - noise: for every layer [B, 1, r, r], or [1, 1, r, r] shared by the batch; nil for none.
+    public func forward(wPlus: Tensor<T>, normals: [Tensor<T>], noise: [Tensor<T>]? = nil) {
+        precondition(wPlus.count == self.wPlus.count, "w+: [batch, rows, latent]")
+        checkNormals(normals)
+        if let noise { checkNoise(noise) }
+        self.wPlus.copy(from: wPlus)
+        for (injection, map) in zip(injections, normals) { injection.forward(map) }
+
+        var input = constant
+        for (level, rgb) in rgbs.enumerated() {
+            for index in layerIndices(level) {
+                let (maps, stride) = mapsOf(index)
+                let layerNoise = noise?[index]
+                layers[index].forward(
+                    input.pointer, w: row(index), wStride: wStride, maps: maps, mapStride: stride,
+                    noise: layerNoise.map { UnsafePointer($0.pointer) }, noiseStride: layerNoise.map { noiseStride($0, index) } ?? 0, scratch)
+                input = layers[index].output
+            }
+            rgb.forward(
+                input.pointer, w: row(2 * level + 1), wStride: wStride, skip: level == 0 ? nil : rgbs[level - 1].output, scratch)
+        }
+        ready = true
+    }
+
+    /// The gradients of the last forward pass. All are added to what the tensors hold; nil skips that part's work.
+    ///
+    /// - Parameters:
+    ///   - dImage: the gradient to `image`, [B, 3, size, size].
+    ///   - dWPlus: [B, rows, latent].
+    ///   - dNormals: [B, 3, r, r] for r = 4, 8, ... size.
+    ///   - dNoise: for every layer [B, 1, r, r], or [1, 1, r, r], which then sums over the batch.
+    public func backward(
+        dImage: Tensor<T>, dWPlus: Tensor<T>? = nil, dNormals: [Tensor<T>]? = nil, dNoise: [Tensor<T>]? = nil
+    ) {
+        precondition(ready, "backward follows forward")
+        precondition(dImage.count == image.count, "gradient to the image: [batch, 3, size, size]")
+        precondition(dWPlus == nil || dWPlus!.count == wPlus.count, "gradient to w+: [batch, rows, latent]")
+        if let dNormals { checkNormals(dNormals) }
+        if let dNoise { checkNoise(dNoise) }
+        if dWPlus == nil && dNormals == nil && dNoise == nil { return }
+
+        let latent = model.configuration.latentSize
+        dRGBs.last!.copy(from: dImage)
+        if dNormals != nil { for injection in injections { injection.dOutput.fill(0) } }
+        for level in rgbs.indices.reversed() {
+            let indices = layerIndices(level)
+            rgbs[level].backward(
+                dRGBs[level].pointer, input: layers[indices.last!].output.pointer, dInput: gradient.pointer,
+                adds: level < rgbs.count - 1, dW: dWPlus.map { $0.pointer + (2 * level + 1) * latent }, wStride: wStride,
+                dSkip: level == 0 ? nil : dRGBs[level - 1], scratch)
+            for index in indices.reversed() {
+                let (maps, stride) = mapsOf(index)
+                let offset = maps - UnsafePointer(injections[level].output.pointer)
+                layers[index].backward(
+                    gradient.pointer, input: index == 0 ? constant.pointer : layers[index - 1].output.pointer,
+                    dInput: index == 0 ? nil : nextGradient.pointer,
+                    dW: dWPlus.map { $0.pointer + index * latent }, wStride: wStride, maps: maps,
+                    dMaps: dNormals == nil ? nil : injections[level].dOutput.pointer + offset, mapStride: stride,
+                    dNoise: dNoise?[index].pointer, noiseStride: dNoise.map { noiseStride($0[index], index) } ?? 0, scratch)
+                swap(&gradient, &nextGradient)
+            }
+        }
+        if let dNormals {
+            for (injection, target) in zip(injections, dNormals) { injection.backward(addingTo: target) }
+        }
+    }
+
+    private var wStride: Int { model.styleCount * model.configuration.latentSize }
+
+    /// Render layers of a level: one at 4x4, two above.
+    private func layerIndices(_ level: Int) -> ClosedRange<Int> { level == 0 ? 0...0 : (2 * level - 1)...(2 * level) }
+
+    /// Row of w+ of a render layer or, at 2 level + 1, of a ToRGB: each ToRGB shares its row with the next level's first
+    /// layer, as published.
+    private func row(_ index: Int) -> UnsafePointer<T> {
+        UnsafePointer(wPlus.pointer + index * model.configuration.latentSize)
+    }
+
+    /// A layer's scale map in its level's injection, and the stride from sample to sample.
+    private func mapsOf(_ layer: Int) -> (UnsafePointer<T>, Int) {
+        let output = injections[(layer + 1) / 2].output
+        let area = output.shape[2] * output.shape[3]
+        let second = layer > 0 && layer % 2 == 0
+        return (UnsafePointer(output.pointer + (second ? 2 * area : 0)), output.shape[1] * area)
+    }
+
+    private func noiseStride(_ map: Tensor<T>, _ layer: Int) -> Int {
+        let area = noiseSizes[layer] * noiseSizes[layer]
+        return map.count == area ? 0 : area
+    }
+
+    private func checkNormals(_ maps: [Tensor<T>]) {
+        precondition(maps.count == injections.count, "normal maps: one for every resolution")
+        for (map, r) in zip(maps, resolutions) {
+            precondition(map.count == batch * 3 * r * r, "normal maps: [batch, 3, r, r]")
+        }
+    }
+
+    private func checkNoise(_ maps: [Tensor<T>]) {
+        precondition(maps.count == layers.count, "noise maps: one for every layer")
+        for (map, r) in zip(maps, noiseSizes) {
+            precondition(map.count == r * r || map.count == batch * r * r, "noise maps: [batch or 1, 1, r, r]")
+        }
+    }
+}
