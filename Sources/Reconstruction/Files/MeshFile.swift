@@ -1,0 +1,109 @@
+import Numerics
+
+/// Meshes as files, in millimetres, with vertex normals. No vertex colours: some evaluation readers stumble over them.
+public enum MeshFile {
+    /// Wavefront OBJ; the parts of the head are groups.
+    public static func obj(_ mesh: Mesh, comment: String = "") throws -> [UInt8] {
+        try mesh.check()
+        var text = ASCIIText()
+        text.reserve(mesh.vertexCount * 64 + mesh.triangleCount * 40)
+        text.add("# garface head, millimetres, x to the subject's left, y up\n")
+        if !comment.isEmpty { text.add("# \(comment.split(separator: "\n").joined(separator: " "))\n") }
+        for (name, values, digits) in [("v ", mesh.vertices, 4), ("vn ", mesh.normals, 5)] {
+            for i in 0..<mesh.vertexCount {
+                text.add(name)
+                text.add(values[3 * i], digits)
+                text.add(" ")
+                text.add(values[3 * i + 1], digits)
+                text.add(" ")
+                text.add(values[3 * i + 2], digits)
+                text.add("\n")
+            }
+        }
+        for (part, triangles) in groups(mesh) {
+            if !part.isEmpty { text.add("g \(part)\n") }
+            for t in triangles {
+                text.add("f")
+                for k in 0..<3 {
+                    let v = Int(mesh.triangles[3 * t + k]) + 1
+                    text.add(" ")
+                    text.add(v)
+                    text.add("//")
+                    text.add(v)
+                }
+                text.add("\n")
+            }
+        }
+        return text.bytes
+    }
+
+    /// Binary little-endian PLY.
+    public static func ply(_ mesh: Mesh, comment: String = "") throws -> [UInt8] {
+        try mesh.check()
+        var header = "ply\nformat binary_little_endian 1.0\ncomment garface head, millimetres\n"
+        if !comment.isEmpty { header += "comment \(comment.split(separator: "\n").joined(separator: " "))\n" }
+        header += "element vertex \(mesh.vertexCount)\n"
+        for name in ["x", "y", "z", "nx", "ny", "nz"] { header += "property float \(name)\n" }
+        header += "element face \(mesh.triangleCount)\nproperty list uchar int vertex_indices\nend_header\n"
+        var bytes = Array(header.utf8)
+        bytes.reserveCapacity(bytes.count + 24 * mesh.vertexCount + 13 * mesh.triangleCount)
+        func append<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
+        for i in 0..<mesh.vertexCount {
+            for k in 0..<3 { append(mesh.vertices[3 * i + k].bitPattern) }
+            for k in 0..<3 { append(mesh.normals[3 * i + k].bitPattern) }
+        }
+        for t in 0..<mesh.triangleCount {
+            bytes.append(3)
+            for k in 0..<3 { append(mesh.triangles[3 * t + k]) }
+        }
+        return bytes
+    }
+
+    /// Triangles by the part of their first vertex, in the order of the parts.
+    private static func groups(_ mesh: Mesh) -> [(String, [Int])] {
+        guard !mesh.part.isEmpty else { return [("", Array(0..<mesh.triangleCount))] }
+        var groups = mesh.partNames.map { ($0, [Int]()) }
+        var rest: [Int] = []
+        for t in 0..<mesh.triangleCount {
+            let part = Int(mesh.part[Int(mesh.triangles[3 * t])])
+            if part < groups.count { groups[part].1.append(t) } else { rest.append(t) }
+        }
+        return (groups + [("rest", rest)]).filter { !$0.1.isEmpty }
+    }
+}
+
+/// Text built byte by byte: formatting half a million numbers through `String` would take seconds.
+struct ASCIIText {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func reserve(_ count: Int) { bytes.reserveCapacity(count) }
+    mutating func add(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+    mutating func add(_ value: Int) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        digits(value.magnitude, least: 1)
+    }
+
+    /// With `places` decimals; finite and below 1e9 in magnitude (checked by the caller), else 0.
+    mutating func add(_ value: Float, _ places: Int) {
+        var unit = 1.0
+        for _ in 0..<places { unit *= 10 }
+        let scaled = (Double(value) * unit).rounded()
+        guard abs(scaled) < 1e15 else { return add(0) }
+        if scaled < 0 { bytes.append(UInt8(ascii: "-")) }
+        let whole = UInt(abs(scaled)), one = UInt(unit)
+        digits(whole / one, least: 1)
+        bytes.append(UInt8(ascii: "."))
+        digits(whole % one, least: places)
+    }
+
+    private mutating func digits(_ value: UInt, least: Int) {
+        let start = bytes.count
+        var rest = value
+        while rest > 0 || bytes.count - start < least {
+            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        }
+        bytes[start...].reverse()
+    }
+}
