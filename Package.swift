@@ -48,7 +48,11 @@ let package = Package(
             name: "Reconstruction",
             dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "CImageCodecs"]),
         .target(
-            name: "CGarface", dependencies: ["Reconstruction", "GarfaceHeader"], exclude: ["exports.map"],
+            name: "CGarface",
+            dependencies: [
+                "Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "Reconstruction", "GarfaceHeader",
+            ],
+            exclude: ["exports.map"],
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib", "-use-ld=lld", "-Xlinker", "-soname", "-Xlinker", "libgarface.so.1",
@@ -59,7 +63,10 @@ let package = Package(
         // parser uses Foundation's essentials, whose static parts have to be named.
         .executableTarget(
             name: "garface",
-            dependencies: ["Reconstruction", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "Reconstruction",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             linkerSettings: [
                 .unsafeFlags(["-static-stdlib", "-use-ld=lld"]), .linkedLibrary("_FoundationCShims"),
                 .linkedLibrary("_FoundationCollections"), .linkedLibrary("swiftSynchronization"),

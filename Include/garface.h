@@ -281,6 +281,95 @@ gar_status gar_pose_matrix(float yaw, float pitch, float roll, float matrix[9]);
  * Any thread. Since 0.1. */
 gar_status gar_pose_angles(const float matrix[9], float *yaw, float *pitch, float *roll);
 
+/* GAR, the renderer: normal maps, styles and noise in, a picture out. It holds working memory: one
+ * thread at a time, GAR_BUSY otherwise. Sizes: S pixels a side, L latent, R rows of w+ (which is
+ * 2 log2(S) - 2); see gar_renderer_get_sizes.
+ *
+ * Normal maps come as a pyramid: [3, r, r] for r = 4, 8, ... S, one after the other. Noise: one map
+ * [r, r] per layer, of sides 4, 8, 8, 16, 16, ... S, S, one after the other. */
+typedef struct gar_renderer gar_renderer;
+
+/* Loads a renderer.
+ *
+ * path    optional: a safetensors file of kind "gar"; NULL takes the one in the library
+ * out     receives the handle; release it with gar_renderer_release
+ * Errors  as gar_models_load
+ * Any thread. Since 0.1. */
+gar_status gar_renderer_load(const char *path, gar_renderer **out);
+
+/* Releases a renderer. Any thread. Since 0.1. */
+void gar_renderer_release(gar_renderer *renderer);
+
+/* S, L and R, and how many floats the pyramid of normal maps and the noise maps have.
+ * Since 0.1. */
+gar_status gar_renderer_get_sizes(
+    const gar_renderer *renderer, int32_t *size, int32_t *latent, int32_t *rows, int32_t *normals,
+    int32_t *noise);
+
+/* The configuration as a JSON object: size, latent_size, n_mlp, n_stylemap, channels, half_mm,
+ * centre_y_mm, normal_sampling. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_renderer_get_json(
+    const gar_renderer *renderer, char *buffer, size_t capacity, size_t *count);
+
+/* The mean w, [L] written. Since 0.1. */
+gar_status gar_renderer_get_mean_w(const gar_renderer *renderer, float *w);
+
+/* z [L] ~ N(0, 1) from a seed, written. Since 0.1. */
+gar_status gar_renderer_sample_z(const gar_renderer *renderer, uint64_t seed, float *z);
+
+/* w of z, moved towards the mean w: w = mean + truncation * (mapping(z) - mean).
+ *
+ * z  [L]        truncation  0 to 1: 1 leaves w alone        w  [L] written. Since 0.1. */
+gar_status gar_renderer_map(
+    const gar_renderer *renderer, const float *z, float truncation, float *w);
+
+/* The gradient of a loss by z [L], written, given its gradient by w [L]. Since 0.1. */
+gar_status gar_renderer_map_backward(
+    const gar_renderer *renderer, const float *z, float truncation, const float *d_w, float *d_z);
+
+/* Gaussian noise maps from a seed, written. Since 0.1. */
+gar_status gar_renderer_sample_noise(const gar_renderer *renderer, uint64_t seed, float *noise);
+
+/* The pyramid of camera-space normal maps of a head in the aligned frame.
+ *
+ * vertices  [V, 3] model space, mm
+ * pose      yaw, pitch, roll in degrees, scale (1), shift right and up in mm: the point p appears
+ *           in the aligned frame at scale * R p + shift
+ * normals   written; background 0
+ * Since 0.1. */
+gar_status gar_renderer_rasterize(
+    gar_renderer *renderer, const gar_head *head, const float *vertices, const float pose[6],
+    float *normals);
+
+/* The gradients of a loss by vertices [V, 3] and pose [6], both written, given its gradient by the
+ * normal maps of the last gar_renderer_rasterize. Which triangle a pixel shows is held fixed.
+ * GAR_INVALID_ARGUMENT where nothing has been rasterised before. Since 0.1. */
+gar_status gar_renderer_rasterize_backward(
+    gar_renderer *renderer, const float *d_normals, float *d_vertices, float d_pose[6]);
+
+/* Renders.
+ *
+ * w_plus   [R, L]        normals  the pyramid        noise  optional: the maps; NULL for none
+ * picture  [3, S, S] written, red, green, blue planes, -1 to 1 (a little beyond at times)
+ * Since 0.1. */
+gar_status gar_renderer_render(
+    gar_renderer *renderer, const float *w_plus, const float *normals, const float *noise,
+    float *picture);
+
+/* The gradients of a loss given its gradient by the last picture; each is optional (NULL saves its
+ * work) and written whole. GAR_INVALID_ARGUMENT where nothing has been rendered before.
+ *
+ * d_picture  [3, S, S]        d_w_plus  [R, L]        d_normals, d_noise  as rendered. Since 0.1. */
+gar_status gar_renderer_render_backward(
+    gar_renderer *renderer, const float *d_picture, float *d_w_plus, float *d_normals,
+    float *d_noise);
+
+/* An image of a picture [3, height, width] of values from -1 to 1, as gar_renderer_render makes
+ * them; values beyond are cut off. Release it with gar_image_release. Any thread.
+ * Errors  GAR_TOO_LARGE. Since 0.1. */
+gar_status gar_image_from_picture(
+    const float *picture, int32_t width, int32_t height, gar_image **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -140,8 +140,10 @@ public func garHeadNormalsBackward(
         let dVertices = try zeroed(dVertices, count, "d_vertices")
         let normals = VertexNormals<Float>(topology: head.topology)
         let values = Tensor<Float>([count])
-        normals.forward(vertices, into: values.pointer)
-        normals.backward(vertices, normals: values.pointer, dNormals: dNormals, dVertices: dVertices)
+        withExtendedLifetime(values) {
+            normals.forward(vertices, into: values.pointer)
+            normals.backward(vertices, normals: values.pointer, dNormals: dNormals, dVertices: dVertices)
+        }
     }
 }
 

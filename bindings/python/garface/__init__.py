@@ -15,6 +15,7 @@ from ._head import HeadModel, pose_angles, pose_matrix
 from ._image import Image
 from ._library import check as _check
 from ._library import lib as _lib
+from ._renderer import Renderer, image_from_picture
 from .errors import (
     BusyError,
     CancelledError,

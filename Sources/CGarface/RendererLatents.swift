@@ -1,0 +1,118 @@
+import GarfaceHeader
+import Numerics
+import Renderer
+
+@_cdecl("gar_renderer_load")
+public func garRendererLoad(_ path: UnsafePointer<CChar>?, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> gar_status {
+    call {
+        try create(out, "out") {
+            guard path != nil else { return try RendererHandle(try .embedded()) }
+            return try RendererHandle(try GAR(file: SafetensorsFile(path: try text(path, "path"))))
+        }
+    }
+}
+
+@_cdecl("gar_renderer_release")
+public func garRendererRelease(_ renderer: OpaquePointer?) { HandleTable.shared.release(renderer, as: RendererHandle.self) }
+
+@_cdecl("gar_renderer_get_sizes")
+public func garRendererGetSizes(
+    _ renderer: OpaquePointer?, _ size: UnsafeMutablePointer<Int32>?, _ latent: UnsafeMutablePointer<Int32>?,
+    _ rows: UnsafeMutablePointer<Int32>?, _ normals: UnsafeMutablePointer<Int32>?, _ noise: UnsafeMutablePointer<Int32>?
+) -> gar_status {
+    call {
+        let renderer = try resolve(renderer, RendererHandle.self, "renderer")
+        let size = try required(size, "size"), latent = try required(latent, "latent"), rows = try required(rows, "rows")
+        let normals = try required(normals, "normals"), noise = try required(noise, "noise")
+        size.pointee = Int32(renderer.model.configuration.size)
+        latent.pointee = Int32(renderer.model.configuration.latentSize)
+        rows.pointee = Int32(renderer.model.styleCount)
+        normals.pointee = Int32(renderer.normalCount)
+        noise.pointee = Int32(renderer.noiseCount)
+    }
+}
+
+@_cdecl("gar_renderer_get_json")
+public func garRendererGetJson(
+    _ renderer: OpaquePointer?, _ buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int, _ count: UnsafeMutablePointer<Int>?
+) -> gar_status {
+    call {
+        let renderer = try resolve(renderer, RendererHandle.self, "renderer")
+        try deliver(description(of: renderer.model.configuration).serialized(), buffer, capacity, count)
+    }
+}
+
+func description(of c: GARConfiguration) -> JSONValue {
+    .object([
+        ("size", .number(Double(c.size))), ("latent_size", .number(Double(c.latentSize))),
+        ("n_mlp", .number(Double(c.mappingDepth))), ("n_stylemap", .number(Double(c.styleMapChannels))),
+        ("channels", .object(c.channels.sorted { $0.key < $1.key }.map { (String($0.key), .number(Double($0.value))) })),
+        ("half_mm", .number(c.halfMM)), ("centre_y_mm", .number(c.centreYMM)),
+        ("normal_sampling", .string(c.normalSampling.rawValue)),
+    ])
+}
+
+@_cdecl("gar_renderer_get_mean_w")
+public func garRendererGetMeanW(_ renderer: OpaquePointer?, _ w: UnsafeMutablePointer<Float>?) -> gar_status {
+    call {
+        let model = try resolve(renderer, RendererHandle.self, "renderer").model
+        gather([model.meanW], try required(w, "w"))
+    }
+}
+
+@_cdecl("gar_renderer_sample_z")
+public func garRendererSampleZ(_ renderer: OpaquePointer?, _ seed: UInt64, _ z: UnsafeMutablePointer<Float>?) -> gar_status {
+    call {
+        let model = try resolve(renderer, RendererHandle.self, "renderer").model
+        let z = try required(z, "z")
+        var random = RandomGenerator(seed: seed)
+        for i in 0..<model.configuration.latentSize { z[i] = Float(random.normal()) }
+    }
+}
+
+private func checkTruncation(_ psi: Float) throws {
+    guard psi >= 0, psi <= 1 else { throw invalid("truncation: is \(psi), expected 0 to 1") }
+}
+
+@_cdecl("gar_renderer_map")
+public func garRendererMap(
+    _ renderer: OpaquePointer?, _ z: UnsafePointer<Float>?, _ truncation: Float, _ w: UnsafeMutablePointer<Float>?
+) -> gar_status {
+    call {
+        let model = try resolve(renderer, RendererHandle.self, "renderer").model
+        let latent = model.configuration.latentSize
+        let z = try finite(z, latent, "z"), w = try required(w, "w")
+        try checkTruncation(truncation)
+        let input = Tensor<Float>([1, latent])
+        input.pointer.update(from: z, count: latent)
+        gather([model.truncate(model.map(input), psi: truncation)], w)
+    }
+}
+
+@_cdecl("gar_renderer_map_backward")
+public func garRendererMapBackward(
+    _ renderer: OpaquePointer?, _ z: UnsafePointer<Float>?, _ truncation: Float, _ dW: UnsafePointer<Float>?,
+    _ dZ: UnsafeMutablePointer<Float>?
+) -> gar_status {
+    call {
+        let model = try resolve(renderer, RendererHandle.self, "renderer").model
+        let latent = model.configuration.latentSize
+        let z = try finite(z, latent, "z"), dW = try finite(dW, latent, "d_w"), dZ = try required(dZ, "d_z")
+        try checkTruncation(truncation)
+        let input = Tensor<Float>([1, latent]), gradient = Tensor<Float>([1, latent])
+        input.pointer.update(from: z, count: latent)
+        for i in 0..<latent { gradient.pointer[i] = truncation * dW[i] }
+        gather([model.mapBackward(input, dW: gradient)], dZ)
+    }
+}
+
+@_cdecl("gar_renderer_sample_noise")
+public func garRendererSampleNoise(
+    _ renderer: OpaquePointer?, _ seed: UInt64, _ noise: UnsafeMutablePointer<Float>?
+) -> gar_status {
+    call {
+        let model = try resolve(renderer, RendererHandle.self, "renderer").model
+        let noise = try required(noise, "noise")
+        gather(model.noise(seed: seed), noise)
+    }
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs a build into a fresh prefix, moves it, builds the samples with one compiler line (pkg-config) and
+# with CMake, and lets each of them, and the installed tool, reconstruct the sample photo.
+#
+#   Tests/c/install_test.sh BUILD
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=$(cd "$1" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+photo=$PWD/examples/data/astronaut.png
+
+bash bindings/c/install.sh "$work/first" "$build"
+mv "$work/first" "$work/prefix" # what is installed finds itself
+prefix=$work/prefix
+export LD_LIBRARY_PATH=$prefix/lib PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+
+if ldd "$prefix/bin/garface" "$prefix/lib/libgarface.so.1" | grep -iE 'libswift|libFoundation|not found'; then
+    echo "install: needs what a machine without Swift does not have" >&2
+    exit 1
+fi
+
+complete() { # folder: everything a result consists of is there and not empty
+    for file in result.json parameters.safetensors posed.obj neutral.obj posed.ply neutral.ply overlay.png render.png; do
+        [ -s "$1/$file" ] || { echo "install: $1/$file is missing" >&2; exit 1; }
+    done
+    if find "$1" -name '*.part' | grep -q .; then echo "install: temporary files in $1" >&2; exit 1; fi
+}
+
+if command -v pkg-config >/dev/null; then
+    flags=$(pkg-config --cflags --libs garface)
+    [ "$(pkg-config --modversion garface)" = 0.1.0 ]
+else
+    echo "NOTE: no pkg-config here; compiler flags given by hand" >&2
+    flags="-I$prefix/include -L$prefix/lib -lgarface"
+fi
+cc -std=c11 -pedantic -Wall -Wextra -Werror examples/c/reconstruct.c -o "$work/c-sample" $flags
+c++ -std=c++17 -pedantic -Wall -Wextra -Werror examples/cpp/reconstruct.cpp -o "$work/cpp-sample" $flags
+"$work/c-sample" "$photo" "$work/out-c" 2>/dev/null
+complete "$work/out-c"
+"$work/cpp-sample" "$photo" "$work/out-cpp"
+complete "$work/out-cpp/face-1"
+if "$work/c-sample" /no/such/photo.png "$work/out-none" 2>/dev/null; then
+    echo "install: the sample succeeded without a photo" >&2
+    exit 1
+fi
+[ ! -e "$work/out-none" ]
+
+if command -v cmake >/dev/null; then
+    cmake -S examples -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+    cmake --build "$work/cmake" >/dev/null
+    "$work/cmake/reconstruct_c" "$photo" "$work/out-cmake" 2>/dev/null
+    complete "$work/out-cmake"
+else
+    echo "NOTE: no CMake here and none could be installed; the CMake package was not tried" >&2
+fi
+
+"$prefix/bin/garface" reconstruct "$photo" --output "$work/out-tool" --quiet
+complete "$work/out-tool"
+# The same photo, seed and library: the same numbers from C and from the tool.
+cmp "$work/out-c/parameters.safetensors" "$work/out-tool/parameters.safetensors"
+echo "install: C, C++, CMake and tool reconstruct the sample photo"
