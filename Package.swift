@@ -76,7 +76,7 @@ let package = Package(
         .testTarget(name: "NumericsTests", dependencies: ["Numerics"]),
         .testTarget(name: "FaceModelTests", dependencies: ["FaceModel"]),
         .testTarget(name: "RasterizerTests", dependencies: ["Rasterizer", "FaceModel"], exclude: ["Resources"]),
-        .testTarget(name: "RendererTests", dependencies: ["Renderer"]),
+        .testTarget(name: "RendererTests", dependencies: ["Renderer"], exclude: ["Resources"]),
         .testTarget(name: "InversionTests", dependencies: ["Inversion"], exclude: ["Resources"]),
         .testTarget(name: "FittingTests", dependencies: ["Fitting"]),
         .testTarget(name: "ReconstructionTests", dependencies: ["Reconstruction"], exclude: ["Resources"]),
