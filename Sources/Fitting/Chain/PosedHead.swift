@@ -1,0 +1,92 @@
+import FaceModel
+import Numerics
+
+/// Coefficients and pose to the posed mesh in the aligned frame, and the way back:
+/// vertices = mean + identity a + expression b, then `AlignedFrame`, then vertex normals in camera space.
+final class PosedHead<T: Scalar> {
+    let head: HeadModel<T>
+    let frame: AlignedFrame
+    private let normalsOf: VertexNormals<T>
+
+    /// (V, 3) model space, mm.
+    let vertices: Tensor<T>
+    /// (V, 3) normalised device coordinates of the aligned frame.
+    let ndc: Tensor<T>
+    /// (V, 3) camera space; NDC keeps one scale on all axes, so its normals are the posed head's.
+    let normals: Tensor<T>
+    /// What losses add to.
+    let dNdc: Tensor<T>
+    let dNormals: Tensor<T>
+    private let dVertices: Tensor<T>
+    private var normalsAreCurrent = false
+    private(set) var pose = HeadPose<T>()
+
+    init(head: HeadModel<T>, frame: AlignedFrame) {
+        self.head = head
+        self.frame = frame
+        normalsOf = VertexNormals(topology: MeshTopology(triangles: head.triangles, vertexCount: head.vertexCount))
+        let shape = [head.vertexCount, 3]
+        vertices = Tensor(shape)
+        ndc = Tensor(shape)
+        normals = Tensor(shape)
+        dNdc = Tensor(shape)
+        dNormals = Tensor(shape)
+        dVertices = Tensor(shape)
+    }
+
+    /// `p` is the flat vector of unknowns.
+    func forward(_ p: UnsafePointer<T>, layout: ParameterLayout, withNormals: Bool) {
+        let r = p + layout.range(.rotation).lowerBound, s = p + layout.range(.similarity).lowerBound
+        pose = HeadPose(yaw: r[0], pitch: r[1], roll: r[2], logScale: s[0], tx: s[1], ty: s[2])
+        head.vertices(
+            identity: p + layout.range(.identity).lowerBound, expression: p + layout.range(.expression).lowerBound,
+            into: vertices.pointer)
+        frame.forward(vertices.pointer, count: head.vertexCount, pose: pose, into: ndc.pointer)
+        normalsAreCurrent = withNormals
+        if withNormals { normalsOf.forward(ndc.pointer, into: normals.pointer) }
+    }
+
+    func clearGradients() {
+        dNormals.fill(0)
+        dNdc.fill(0)
+    }
+
+    /// The embedded points in the aligned frame, mm: (count, 2).
+    func points(_ embedding: LandmarkEmbedding) -> [T] {
+        var world = [T](repeating: 0, count: 3 * embedding.count)
+        embedding.positions(ndc.pointer, into: &world)
+        let half = T(frame.half), centreY = T(frame.centreY)
+        return (0..<2 * embedding.count).map { i in
+            half * world[3 * (i / 2) + i % 2] + (i % 2 == 1 ? centreY : 0)
+        }
+    }
+
+    /// Adds a gradient by `points`.
+    func pointsBackward(_ embedding: LandmarkEmbedding, _ gradient: [T]) {
+        var spread = [T](repeating: 0, count: 3 * embedding.count)
+        for i in 0..<2 * embedding.count { spread[3 * (i / 2) + i % 2] = T(frame.half) * gradient[i] }
+        embedding.backward(spread, dVertices: dNdc.pointer)
+    }
+
+    /// Everything added so far, back to the unknowns; adds to `g`.
+    func backward(layout: ParameterLayout, active: Set<ParameterBlock>, gradient g: UnsafeMutablePointer<T>) {
+        if normalsAreCurrent {
+            normalsOf.backward(ndc.pointer, normals: normals.pointer, dNormals: dNormals.pointer, dVertices: dNdc.pointer)
+        }
+        var dPose = [T](repeating: 0, count: 6)
+        let toIdentity = active.contains(.identity), toExpression = active.contains(.expression)
+        let toShape = toIdentity || toExpression
+        if toShape { dVertices.fill(0) }
+        frame.backward(
+            vertices.pointer, count: head.vertexCount, pose: pose, dNdc: dNdc.pointer,
+            dVertices: toShape ? dVertices.pointer : nil, dPose: &dPose)
+        for k in 0..<3 {
+            g[layout.range(.rotation).lowerBound + k] += dPose[k]
+            g[layout.range(.similarity).lowerBound + k] += dPose[3 + k]
+        }
+        if !toShape { return }
+        head.verticesBackward(
+            dVertices.pointer, dIdentity: toIdentity ? g + layout.range(.identity).lowerBound : nil,
+            dExpression: toExpression ? g + layout.range(.expression).lowerBound : nil)
+    }
+}

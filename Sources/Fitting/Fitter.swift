@@ -1,0 +1,186 @@
+import FaceModel
+import Inversion
+import Numerics
+import Rasterizer
+import Renderer
+
+/// What a fit returns: where it ended, and what every iteration cost.
+public struct FitResult: Sendable {
+    public var state: FitState
+    public var history: [FitRecord]
+    /// The last picture (3, S, S) in [-1, 1]; empty where no renderer took part.
+    public var picture: [Float]
+}
+
+/// The models a fit works with; immutable, shared by any number of fits.
+public struct FitModels: Sendable {
+    public let head: HeadModel<Float>
+    public let gar: GAR<Float>?
+    public let inverse: InverseNetwork<Float>?
+    public let contour: ContourLines
+    public let frame: AlignedFrame
+
+    public init(head: HeadModel<Float>, gar: GAR<Float>?, inverse: InverseNetwork<Float>?) {
+        self.head = head
+        self.gar = gar
+        self.inverse = inverse
+        contour = ContourLines(head)
+        if let c = gar?.configuration {
+            frame = AlignedFrame(half: c.halfMM, centreY: c.centreYMM)
+        } else {
+            frame = AlignedFrame()
+        }
+    }
+}
+
+/// Runs the stages of a schedule on one face. Any stage can be run alone; the state carries over.
+public final class Fitter {
+    public let models: FitModels
+    public let renderer: FitRenderer
+    private let problem: FitProblem
+    private let objective: FitObjective<Float>
+    private let unknowns: Tensor<Float>
+    private let gradient: Tensor<Float>
+    private let scale: Tensor<Float>
+    private let adam: Adam
+    private var lbfgs: LBFGS?
+    private var appearanceIsReady = false
+    public private(set) var history: [FitRecord] = []
+
+    /// Progress in [0, 1] of the running stage and its name; false cancels.
+    public typealias Progress = (Float, String) -> Bool
+
+    /// Allocates everything the iterations need.
+    public init(models: FitModels, renderer: FitRenderer, problem: FitProblem) throws {
+        self.models = models
+        self.renderer = renderer
+        self.problem = problem
+        if renderer == .gar && models.gar == nil {
+            throw GarfaceError(.invalidArgument, "fit: the GAR renderer was asked for but no GAR weights are loaded")
+        }
+        switch renderer {
+        case .gar: try problem.check(head: models.head, size: models.gar?.configuration.size)
+        case .sphericalHarmonics: try problem.check(head: models.head, size: problem.size)
+        case .none: try problem.check(head: models.head, size: nil)
+        }
+        objective =
+            try renderer == .sphericalHarmonics
+            ? FitObjective(
+                sphericalHarmonics: models.head, perceptualNetwork: models.inverse, frame: models.frame, problem: problem)
+            : FitObjective(
+                head: models.head, gar: renderer == .gar ? models.gar : nil, perceptualNetwork: models.inverse,
+                frame: models.frame, problem: problem)
+        let n = objective.layout.count
+        unknowns = Tensor([n])
+        gradient = Tensor([n])
+        scale = Tensor([n])
+        adam = Adam(count: n)
+        state = problem.start
+        if renderer == .gar && problem.start.wPlus.isEmpty { objective.initialiseAppearance(unknowns.pointer) }
+        state.pack(into: unknowns.pointer, layout: objective.layout)
+    }
+
+    /// Where the fit stands.
+    public private(set) var state: FitState
+
+    public func run(_ schedule: FitSchedule, progress: Progress? = nil) throws -> FitResult {
+        let total = Float(max(1, schedule.stages.reduce(0) { $0 + $1.iterations }))
+        var done: Float = 0
+        for stage in schedule.stages {
+            let share = Float(stage.iterations)
+            try run(stage) { fraction, name in progress?((done + fraction * share) / total, name) ?? true }
+            done += share
+        }
+        return FitResult(state: state, history: history, picture: currentPicture())
+    }
+
+    /// One stage from where the fit stands.
+    public func run(_ stage: FitStage, progress: Progress? = nil) throws {
+        func note(_ iteration: Int, _ terms: EnergyTerms) throws {
+            history.append(FitRecord(stage: stage.name, iteration: iteration, terms: terms))
+            if let progress, !progress(Float(iteration + 1) / Float(max(1, stage.iterations)), stage.name) {
+                throw GarfaceError(.cancelled, "fit: cancelled in stage \"\(stage.name)\"")
+            }
+        }
+        switch stage.optimiser {
+        case .gaussNewton:
+            try LandmarkGaussNewton(head: models.head, contour: models.contour)
+                .run(stage: stage, problem: problem, state: &state, record: note)
+            state.pack(into: unknowns.pointer, layout: objective.layout)
+            objective.invalidateGeometry()
+        case .adam: try runAdam(stage, note)
+        case .lbfgs: try runLBFGS(stage, note)
+        }
+        state.unpack(from: unknowns.pointer, layout: objective.layout)
+    }
+
+    private func runAdam(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws {
+        let active = Set(stage.blocks)
+        let ranges = stage.blocks.map { (range: objective.layout.range($0), rate: stage.step($0)) }
+        adam.reset()
+        prepareAppearance(stage)
+        var best: Float = .infinity, sinceBest = 0
+        for i in 0..<stage.iterations {
+            let energy = objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
+            guard energy.isFinite else {
+                throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite at iteration \(i)")
+            }
+            try note(i, objective.terms.value)
+            if stage.tolerance > 0 {
+                if energy < best * (1 - stage.tolerance) { (best, sinceBest) = (energy, 0) } else { sinceBest += 1 }
+                if sinceBest >= 10 { break }
+            }
+            adam.update(
+                unknowns.pointer, gradient: gradient.pointer, ranges: ranges, ramp: Adam.ramp(step: i, of: stage.iterations))
+            project()
+        }
+    }
+
+    private func runLBFGS(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws {
+        let active = Set(stage.blocks)
+        let solver = lbfgs ?? LBFGS(count: objective.layout.count)
+        lbfgs = solver
+        solver.reset()
+        scale.fill(0)
+        for block in stage.blocks { for i in objective.layout.range(block) { scale.pointer[i] = stage.step(block) } }
+        prepareAppearance(stage)
+        func evaluate() -> Float {
+            objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
+        }
+        var energy = evaluate()
+        for i in 0..<stage.iterations {
+            try note(i, objective.terms.value)
+            guard
+                let next = solver.iterate(
+                    unknowns.pointer, gradient: gradient.pointer, scale: scale.pointer, energy: energy, evaluate: evaluate,
+                    project: project)
+            else { break }
+            let gain = (energy - next) / max(abs(energy), 1e-12)
+            energy = next
+            if gain < stage.tolerance { break }
+        }
+        guard energy.isFinite else {
+            throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite")
+        }
+    }
+
+    /// The baseline's light is estimated from the photo once the landmarks have placed the head.
+    private func prepareAppearance(_ stage: FitStage) {
+        objective.invalidateGeometry()
+        objective.silhouettes = stage.silhouettes
+        if appearanceIsReady || renderer != .sphericalHarmonics || !problem.start.light.isEmpty { return }
+        appearanceIsReady = true
+        objective.initialiseAppearance(unknowns.pointer)
+    }
+
+    /// Keeps unknowns where they mean something.
+    private func project() {
+        let p = unknowns.pointer
+        models.head.clampExpression(p + objective.layout.range(.expression).lowerBound)
+        for i in objective.layout.range(.identity) { p[i] = max(-4, min(4, p[i])) }
+    }
+
+    private func currentPicture() -> [Float] {
+        objective.renderedPicture(unknowns.pointer)
+    }
+}

@@ -1,0 +1,72 @@
+import Numerics
+
+/// Schedules as JSON: {"stages": [{"name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance"}]}.
+extension FitSchedule {
+    public var json: JSONValue {
+        .object([("stages", .array(stages.map(\.json)))])
+    }
+
+    public init(json: JSONValue) throws {
+        guard let list = json["stages"]?.array, !list.isEmpty, list.count <= 64 else {
+            throw GarfaceError(.malformedFile, "schedule: expected a \"stages\" list of 1 to 64 stages")
+        }
+        stages = try list.enumerated().map { try FitStage(json: $0.element, index: $0.offset) }
+    }
+}
+
+extension FitStage {
+    var json: JSONValue {
+        .object([
+            ("name", .string(name)),
+            ("optimiser", .string(optimiser.rawValue)),
+            ("iterations", .number(Double(iterations))),
+            ("blocks", .array(blocks.map { .string($0.rawValue) })),
+            ("weights", .object(FitWeights.fields.map { ($0.name, .number(Double(weights[keyPath: $0.path]))) })),
+            ("steps", .object(blocks.map { ($0.rawValue, .number(Double(step($0)))) })),
+            ("tolerance", .number(Double(tolerance))),
+            ("silhouettes", .bool(silhouettes)),
+        ])
+    }
+
+    init(json: JSONValue, index: Int) throws {
+        func fail(_ what: String) -> GarfaceError { GarfaceError(.malformedFile, "schedule: stage \(index): \(what)") }
+        guard let optimiser = Optimiser(rawValue: json["optimiser"]?.string ?? "") else {
+            throw fail("\"optimiser\" must be one of " + Optimiser.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        guard let iterations = json["iterations"]?.int, (0...100_000).contains(iterations) else {
+            throw fail("\"iterations\" must be a whole number from 0 to 100000")
+        }
+        var blocks: [ParameterBlock] = []
+        for name in json["blocks"]?.array ?? [] {
+            guard let block = ParameterBlock(rawValue: name.string ?? "") else {
+                throw fail("unknown block; expected one of " + ParameterBlock.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            if !blocks.contains(block) { blocks.append(block) }
+        }
+        guard !blocks.isEmpty else { throw fail("\"blocks\" must name at least one block") }
+        if optimiser == .gaussNewton, let odd = blocks.first(where: { !$0.isGeometry }) {
+            throw fail("gauss_newton moves geometry blocks only, not \(odd.rawValue)")
+        }
+        var weights = FitWeights()
+        for (name, value) in json["weights"]?.object ?? [] {
+            guard let field = FitWeights.fields.first(where: { $0.name == name }) else {
+                throw fail("unknown weight \"\(name)\"; expected one of " + FitWeights.fields.map(\.name).joined(separator: ", "))
+            }
+            weights[keyPath: field.path] = try Self.nonNegative(value, "weight \"\(name)\"", fail)
+        }
+        var steps: [ParameterBlock: Float] = [:]
+        for (name, value) in json["steps"]?.object ?? [] {
+            guard let block = ParameterBlock(rawValue: name) else { throw fail("unknown block \"\(name)\" in \"steps\"") }
+            steps[block] = try Self.nonNegative(value, "step of \"\(name)\"", fail)
+        }
+        let tolerance = try json["tolerance"].map { try Self.nonNegative($0, "\"tolerance\"", fail) } ?? 0
+        self.init(
+            name: json["name"]?.string ?? "stage \(index)", optimiser: optimiser, iterations: iterations, blocks: blocks,
+            weights: weights, stepSizes: steps, tolerance: tolerance, silhouettes: json["silhouettes"]?.bool ?? false)
+    }
+
+    private static func nonNegative(_ v: JSONValue, _ what: String, _ fail: (String) -> GarfaceError) throws -> Float {
+        guard let x = v.double, x.isFinite, x >= 0, x <= 1e9 else { throw fail("\(what) must be a number from 0 to 1e9") }
+        return Float(x)
+    }
+}

@@ -1,0 +1,82 @@
+/// How much each term counts. Landmark and prior terms are in units of squared deviations (a maximum a
+/// posteriori fit); photometric and perceptual terms are means over pixels, hence their large weights.
+public struct FitWeights: Sendable, Equatable {
+    public var photometric: Float = 0
+    public var perceptual: Float = 0
+    public var landmarks: Float = 1
+    /// Precision of identity about zero, and about the inverse network's estimate.
+    public var identity: Float = 1
+    public var identityStart: Float = 0
+    /// Precision of expression about zero, one-sided pull to zero, and precision about the estimate.
+    public var expression: Float = 1
+    public var expressionOneSided: Float = 0.3
+    public var expressionStart: Float = 0
+    /// Squared distance of w+ from the mean w and of its rows from each other, per row and element.
+    public var wMean: Float = 0
+    public var wSpread: Float = 0
+    public var noise: Float = 0
+    public var noiseCorrelation: Float = 0
+    public var albedoSmoothness: Float = 0
+    public var albedo: Float = 0
+    public init() {}
+
+    /// Every weight under the name it has in a schedule file.
+    static let fields: [(name: String, path: WritableKeyPath<FitWeights, Float> & Sendable)] = [
+        ("photometric", \.photometric), ("perceptual", \.perceptual), ("landmarks", \.landmarks),
+        ("identity", \.identity), ("identity_start", \.identityStart), ("expression", \.expression),
+        ("expression_one_sided", \.expressionOneSided), ("expression_start", \.expressionStart),
+        ("w_mean", \.wMean), ("w_spread", \.wSpread), ("noise", \.noise), ("noise_correlation", \.noiseCorrelation),
+        ("albedo_smoothness", \.albedoSmoothness), ("albedo", \.albedo),
+    ]
+}
+
+public enum Optimiser: String, Sendable, CaseIterable {
+    /// Levenberg-Marquardt on landmarks and priors (geometry blocks only).
+    case gaussNewton = "gauss_newton"
+    case adam
+    case lbfgs
+}
+
+/// One stage of a fit: what moves, under which energy, by which method, for how long.
+public struct FitStage: Sendable, Equatable {
+    public var name: String
+    public var optimiser: Optimiser
+    public var iterations: Int
+    public var blocks: [ParameterBlock]
+    public var weights: FitWeights
+    /// Step size of each block for Adam, natural scale for L-BFGS; `defaultStep` where absent.
+    public var stepSizes: [ParameterBlock: Float] = [:]
+    /// Stop when the energy falls by less than this share over ten iterations (0: never).
+    public var tolerance: Float = 0
+    /// Whether the gradient includes what moving outlines do to the picture.
+    public var silhouettes = false
+
+    public init(
+        name: String, optimiser: Optimiser, iterations: Int, blocks: [ParameterBlock], weights: FitWeights,
+        stepSizes: [ParameterBlock: Float] = [:], tolerance: Float = 0, silhouettes: Bool = false
+    ) {
+        self.name = name
+        self.optimiser = optimiser
+        self.iterations = iterations
+        self.blocks = blocks
+        self.weights = weights
+        self.stepSizes = stepSizes
+        self.tolerance = tolerance
+        self.silhouettes = silhouettes
+    }
+
+    public func step(_ block: ParameterBlock) -> Float { stepSizes[block] ?? Self.defaultStep(block) }
+
+    static func defaultStep(_ block: ParameterBlock) -> Float {
+        switch block {
+        case .identity: 0.03
+        case .expression: 0.01
+        case .rotation: 0.005
+        case .similarity: 0.1
+        case .wPlus: 0.03
+        case .noise: 0.02
+        case .albedo: 0.02
+        case .light: 0.02
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import FaceModel
+import Fitting
+import Inversion
+import Numerics
+import Renderer
+import Testing
+
+@Suite struct FitterTests {
+    /// A picture that the chain itself makes, and a start some way off.
+    static func selfRender() throws -> (models: FitModels, problem: FitProblem, truth: FitState) {
+        let head = try HeadModel<Float>.embedded(), gar = try FitSupport.gar(Float.self)
+        let models = FitModels(head: head, gar: gar, inverse: try FitSupport.inverse(Float.self))
+        var truth = FitSupport.state(head: head, gar: gar, seed: 21)
+        truth.noise = []
+        let n = gar.configuration.size
+        var problem = FitProblem(
+            target: Array(repeating: 0, count: 3 * n * n), inside: Array(repeating: 1, count: n * n), landmarks: nil, start: truth)
+        let objective = try FitObjective<Float>(
+            head: head, gar: gar, perceptualNetwork: nil, frame: models.frame, problem: problem)
+        problem.target = objective.renderedPicture(FitSupport.flat(truth, objective.layout).pointer)
+        problem.start.yaw += 0.05
+        problem.start.shiftX += 2
+        problem.start.wPlus = []
+        return (models, problem, truth)
+    }
+
+    static func joint(_ optimiser: Optimiser, _ iterations: Int) -> FitSchedule {
+        var stage = FitStage.garJoint()
+        stage.optimiser = optimiser
+        stage.iterations = iterations
+        return FitSchedule(stages: [stage])
+    }
+
+    @Test(arguments: [Optimiser.adam, .lbfgs]) func lowersTheEnergyOfItsOwnPicture(optimiser: Optimiser) throws {
+        let (models, problem, _) = try Self.selfRender()
+        let fitter = try Fitter(models: models, renderer: .gar, problem: problem)
+        let result = try fitter.run(Self.joint(optimiser, 40))
+        let first = result.history.first!.terms, last = result.history.last!.terms
+        #expect(last.photometric < 0.5 * first.photometric, "\(first.photometric) -> \(last.photometric)")
+        #expect(last.total < first.total)
+        #expect(result.picture.count == problem.target.count)
+    }
+
+    @Test func sameSeedSameResult() throws {
+        let (models, problem, _) = try Self.selfRender()
+        let runs = try (0..<2).map { _ in
+            try Fitter(models: models, renderer: .gar, problem: problem).run(Self.joint(.adam, 5)).state
+        }
+        #expect(runs[0].identity == runs[1].identity && runs[0].wPlus == runs[1].wPlus)
+    }
+
+    @Test func frozenBlocksStay() throws {
+        let (models, problem, _) = try Self.selfRender()
+        let fitter = try Fitter(models: models, renderer: .gar, problem: problem)
+        var stage = FitStage.garAppearance()
+        stage.iterations = 5
+        try fitter.run(stage)
+        #expect(fitter.state.identity == problem.start.identity && fitter.state.yaw == problem.start.yaw)
+        #expect(fitter.state.wPlus != Array(repeating: 0, count: fitter.state.wPlus.count))
+    }
+
+    @Test func cancelled() throws {
+        let (models, problem, _) = try Self.selfRender()
+        let fitter = try Fitter(models: models, renderer: .gar, problem: problem)
+        do {
+            _ = try fitter.run(Self.joint(.adam, 50)) { fraction, _ in fraction < 0.2 }
+            Issue.record("a cancelled fit must throw")
+        } catch let error as GarfaceError {
+            #expect(error.kind == .cancelled)
+        }
+        #expect(fitter.history.count < 20)
+    }
+
+    @Test func baselineLowersItsEnergy() throws {
+        let (models, problem, _) = try Self.selfRender()
+        let fitter = try Fitter(models: models, renderer: .sphericalHarmonics, problem: problem)
+        var schedule = FitSchedule.standard(.sphericalHarmonics)
+        schedule.stages.removeFirst()
+        for i in schedule.stages.indices { schedule.stages[i].iterations = 15 }
+        let result = try fitter.run(schedule)
+        #expect(result.history.last!.terms.photometric < result.history.first!.terms.photometric)
+        #expect(result.state.light.contains { $0 != 0 })
+    }
+
+    @Test func refusesWhatItCannotIndex() throws {
+        let (models, problem, _) = try Self.selfRender()
+        func refused(_ change: (inout FitProblem) -> Void, _ renderer: FitRenderer = .gar) {
+            var p = problem
+            change(&p)
+            #expect(throws: GarfaceError.self) { try Fitter(models: models, renderer: renderer, problem: p) }
+        }
+        refused { $0.target.removeLast() }
+        refused { $0.target[5] = .nan }
+        refused { $0.inside = [] }
+        refused { $0.start.identity = [] }
+        refused { $0.start.yaw = .infinity }
+        refused { $0.landmarks = LandmarkObservations(positions: [1], weights: [], jawFollowsContour: true) }
+        refused { $0.landmarks = LandmarkObservations(
+            positions: Array(repeating: .nan, count: 136), weights: Array(repeating: 1, count: 68), jawFollowsContour: true) }
+    }
+}

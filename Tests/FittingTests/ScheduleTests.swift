@@ -1,0 +1,29 @@
+import Fitting
+import Numerics
+import Testing
+
+@Suite struct ScheduleTests {
+    @Test(arguments: FitRenderer.allCases) func survivesJSON(renderer: FitRenderer) throws {
+        let schedule = FitSchedule.standard(renderer)
+        let text = schedule.json.serialized(pretty: true)
+        var read = try FitSchedule(json: JSONValue(parsing: text))
+        // Defaults are written out, so only the explicit steps differ.
+        for i in read.stages.indices {
+            for block in read.stages[i].blocks { #expect(read.stages[i].step(block) == schedule.stages[i].step(block)) }
+            read.stages[i].stepSizes = schedule.stages[i].stepSizes
+        }
+        #expect(read == schedule)
+    }
+
+    @Test(arguments: [
+        "{}", "{\"stages\": []}", "{\"stages\": [{}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": -1, \"blocks\": [\"w_plus\"]}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 1e300, \"blocks\": [\"identity\"]}]}",
+        "{\"stages\": [{\"optimiser\": \"gauss_newton\", \"iterations\": 3, \"blocks\": [\"wPlus\"]}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"weights\": {\"photo\": 1}}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"weights\": {\"landmarks\": -1}}]}",
+    ]) func refuses(text: String) throws {
+        let json = try JSONValue(parsing: text)
+        #expect(throws: GarfaceError.self) { try FitSchedule(json: json) }
+    }
+}
