@@ -20,6 +20,7 @@ public final class NormalPyramid<T: Scalar> {
     /// Gradients on the way down, one per level, and the fine one.
     private let dLevels: [Tensor<T>]
     private let dFine: Tensor<T>?
+    private let neighbours: TriangleNeighbours
     private let lastNdc: Tensor<T>
     private let lastNormals: Tensor<T>
 
@@ -42,6 +43,7 @@ public final class NormalPyramid<T: Scalar> {
             dFine = Tensor([1, 3, 2 * size, 2 * size])
             dLevels = sizes.map { Tensor([1, 3, $0, $0]) }
         }
+        neighbours = TriangleNeighbours(triangles: triangles)
         lastNdc = Tensor([vertexCount, 3])
         lastNormals = Tensor([vertexCount, 3])
     }
@@ -100,8 +102,8 @@ public final class NormalPyramid<T: Scalar> {
             dAttributes: dNormals, dVertices: dNdc, layout: layout)
         if silhouettes {
             buffer.silhouetteBackward(
-                dMap.pointer, map: map.pointer, channels: 3, triangles: triangles, dVertices: dNdc,
-                layout: layout)
+                dMap.pointer, map: map.pointer, attributes: lastNormals.pointer, channels: 3, vertices: lastNdc.pointer,
+                triangles: triangles, neighbours: neighbours, dVertices: dNdc, layout: layout)
         }
     }
 }

@@ -4,23 +4,55 @@ extension RasterBuffer {
     /// Adds to x and y of `dVertices` the part of the gradient that comes from coverage: outlines that move.
     ///
     /// One sample per pixel does not change until an edge passes it, so the gradient with ids held misses that a growing head
-    /// covers more of the picture. Between two neighbouring pixels of which one shows a nearer surface (or one is background)
-    /// lies a piece of outline. Moved by d pixels towards the farther side it turns a share d of a pixel from the farther
-    /// colour into the nearer one: the loss changes by `d * mean(g) . (nearer - farther)`, g being its gradient at the two.
-    /// The outline moves as the nearer pixel's surface point does. Summed over horizontal neighbours this gives the x part,
-    /// over vertical ones the y part (the divergence theorem on the pixel grid).
+    /// covers more of the picture. Between two neighbouring pixels that show different triangles, the surface of each is
+    /// followed over the mesh towards the other. Where it ends on the way, at an open edge or a fold beyond which it faces
+    /// away, and ends in front of what the other pixel shows, lies an outline. Moved by d pixels towards the farther side it
+    /// turns a share d of a pixel from the farther colour into the nearer: the loss changes by `d * mean(g) . (nearer -
+    /// farther)`, g being its gradient at the two. The outline moves as the edge's two vertices do. Summed over horizontal
+    /// neighbours this gives the x part, over vertical ones the y part (the divergence theorem on the pixel grid).
     ///
-    /// Two covered pixels count when their depths differ by more than three pixels' width (a slope of 72 degrees): the nose
-    /// before the cheek. `map` holds the picture, background included.
+    /// Where two surfaces pass through each other (eyeball and lid) the line between is taken to move as the mean of both.
+    ///
+    /// The nearer colour is the one at the edge itself: towards a fold normals turn ever faster, so the nearer pixel's own
+    /// value would be off by a good part of the whole.
+    ///
+    /// - Parameters: `map` the picture with its background, `dMap` the loss's gradient by it; `attributes` `[V,channels]` the
+    ///   picture's values at the vertices; `vertices` `[V,3]` NDC, as rasterised.
     public func silhouetteBackward(
-        _ dMap: UnsafePointer<T>, map: UnsafePointer<T>, channels: Int, triangles: [Int32],
+        _ dMap: UnsafePointer<T>, map: UnsafePointer<T>, attributes: UnsafePointer<T>, channels: Int,
+        vertices: UnsafePointer<T>, triangles: [Int32], neighbours: TriangleNeighbours,
         dVertices: UnsafeMutablePointer<T>, layout: PictureLayout? = nil
     ) {
         let layout = layout ?? .interleaved(channels: channels)
-        triangles.withUnsafeBufferPointer {
-            silhouetteKernel(
-                ids, barycentrics, depth, width, height, $0, dMap, map, channels, layout, dVertices)
+        triangles.withUnsafeBufferPointer { triangles in
+            neighbours.across.withUnsafeBufferPointer { across in
+                silhouetteKernel(
+                    ids, barycentrics, depth, width, height, vertices, triangles, across, dMap, map, attributes, channels, layout,
+                    dVertices)
+            }
         }
+    }
+}
+
+/// Where a walk over the surface came to: a place on an edge or, where the surface goes on, the triangle at the target.
+struct SurfaceWalk<T: Scalar> {
+    /// The surface ended on the way, at the edge from vertex a to b.
+    var ended: Bool
+    var a, b: Int
+    /// The second vertex's weight, where it ended.
+    var weight: T
+    /// Depth there, or at the target.
+    var z: T
+    /// The last triangle.
+    var triangle: Int
+    /// How much of the way was gone: 1 where the surface goes on.
+    var share: T
+
+    /// Depth at a share of the way, by a straight line from the start's; minus infinity where there is no surface.
+    @inline(__always)
+    func depth(from start: T, at s: T) -> T {
+        if triangle < 0 || s > share { return -.infinity }
+        return share > 0 ? start + (z - start) * s / share : start
     }
 }
 
@@ -28,35 +60,113 @@ extension RasterBuffer {
 @_specialize(where T == Double)
 func silhouetteKernel<T: Scalar>(
     _ ids: UnsafePointer<Int32>, _ barycentrics: UnsafePointer<T>, _ depth: UnsafePointer<T>, _ width: Int, _ height: Int,
-    _ triangles: UnsafeBufferPointer<Int32>, _ dMap: UnsafePointer<T>, _ map: UnsafePointer<T>,
-    _ channels: Int, _ layout: PictureLayout, _ dVertices: UnsafeMutablePointer<T>
+    _ vertices: UnsafePointer<T>,
+    _ triangles: UnsafeBufferPointer<Int32>, _ across: UnsafeBufferPointer<Int32>, _ dMap: UnsafePointer<T>,
+    _ map: UnsafePointer<T>, _ attributes: UnsafePointer<T>, _ channels: Int, _ layout: PictureLayout,
+    _ dVertices: UnsafeMutablePointer<T>
 ) {
     let ps = layout.pixelStride, cs = layout.channelStride
     // Pixel p against its right neighbour (axis 0) and the one below (axis 1).
     for axis in 0..<2 {
         let step = axis == 0 ? 1 : width
         let perNdc = T(axis == 0 ? width : height) / 2
-        let jump = 3 / perNdc
+        let pixel = 1 / perNdc
         for j in 0..<(axis == 0 ? height : height &- 1) {
             for i in 0..<(axis == 0 ? width &- 1 : width) {
                 let p = j &* width &+ i, q = p &+ step
                 if ids[p] == ids[q] { continue }
-                // Depth is -infinity outside, so the covered pixel of an outline is always the nearer.
-                let difference = depth[p] - depth[q]
-                if !(abs(difference) > jump) { continue }
-                let near = difference > 0 ? p : q, far = difference > 0 ? q : p
-                var slope: T = 0
-                for c in 0..<channels {
-                    let n = near &* ps &+ c &* cs, f = far &* ps &+ c &* cs
-                    slope += (dMap[n] + dMap[f]) / 2 * (map[n] - map[f])
+                // Neighbours this close in depth hide nothing worth the walk. Background is infinitely far.
+                if abs(depth[p] - depth[q]) < pixel / 8 { continue }
+                let x = T(2 &* i &+ 1) / T(width) - 1, y = 1 - T(2 &* j &+ 1) / T(height)
+                let dx = axis == 0 ? pixel : 0, dy = axis == 0 ? 0 : -pixel
+                let fromP = walkSurface(Int(ids[p]), x, y, dx, dy, vertices, triangles, across)
+                let fromQ = walkSurface(Int(ids[q]), x + dx, y + dy, -dx, -dy, vertices, triangles, across)
+                // +x when the nearer is left, and -y (down) when it is above.
+                let outward: T = axis == 0 ? perNdc : -perNdc
+                // An end in front of the other surface (the depths there are compared); of two such, the nearer.
+                let zP = fromP.ended && fromP.z > fromQ.depth(from: depth[q], at: 1 - fromP.share) ? fromP.z : -.infinity
+                let zQ = fromQ.ended && fromQ.z > fromP.depth(from: depth[p], at: 1 - fromQ.share) ? fromQ.z : -.infinity
+                if max(zP, zQ) > -.infinity {
+                    let end = zP >= zQ ? fromP : fromQ
+                    let far = zP >= zQ ? q : p
+                    var slope: T = 0
+                    for c in 0..<channels {
+                        let a = attributes[channels &* end.a &+ c], b = attributes[channels &* end.b &+ c]
+                        let o = c &* cs
+                        slope += (dMap[p &* ps &+ o] + dMap[q &* ps &+ o]) / 2 * (a + end.weight * (b - a) - map[far &* ps &+ o])
+                    }
+                    let g = zP >= zQ ? slope * outward : -slope * outward
+                    dVertices[3 &* end.a &+ axis] += (1 - end.weight) * g
+                    dVertices[3 &* end.b &+ axis] += end.weight * g
+                } else if !fromP.ended, !fromQ.ended, ids[p] >= 0, ids[q] >= 0, fromP.triangle != Int(ids[q]),
+                    depth[q] - fromP.z > pixel / 8, depth[p] - fromQ.z > pixel / 8
+                {
+                    // Two surfaces that pass through each other: the line between moves as both do there.
+                    var slope: T = 0
+                    for c in 0..<channels {
+                        let o = c &* cs
+                        slope += (dMap[p &* ps &+ o] + dMap[q &* ps &+ o]) / 2 * (map[p &* ps &+ o] - map[q &* ps &+ o])
+                    }
+                    for side in [p, q] {
+                        for k in 0..<3 {
+                            dVertices[3 &* Int(triangles[3 &* Int(ids[side]) &+ k]) &+ axis] +=
+                                barycentrics[3 &* side &+ k] * slope * outward / 2
+                        }
+                    }
                 }
-                // Outwards is +x when the nearer is left, and -y (down) when it is above.
-                let outward: T = (near == p) == (axis == 0) ? 1 : -1
-                let g = slope * outward * perNdc
-                let t = 3 &* Int(ids[near])
-                let w = barycentrics + 3 &* near
-                for k in 0..<3 { dVertices[3 &* Int(triangles[t &+ k]) &+ axis] += w[k] * g }
             }
         }
     }
+}
+
+/// Follows the front-facing surface from (x, y) in triangle `t` by (dx, dy). Background (t < 0) goes on for ever.
+@inline(__always)
+func walkSurface<T: Scalar>(
+    _ t: Int, _ x: T, _ y: T, _ dx: T, _ dy: T, _ v: UnsafePointer<T>, _ triangles: UnsafeBufferPointer<Int32>,
+    _ across: UnsafeBufferPointer<Int32>
+) -> SurfaceWalk<T> {
+    var t = t
+    if t < 0 { return SurfaceWalk(ended: false, a: 0, b: 0, weight: 0, z: -.infinity, triangle: -1, share: 1) }
+    for _ in 0..<256 {
+        // The edge by which the line leaves: the first crossed outwards.
+        var first = T.infinity
+        var edge = -1
+        for k in 0..<3 {
+            let a = 3 &* Int(triangles[3 &* t &+ k]), b = 3 &* Int(triangles[3 &* t &+ (k == 2 ? 0 : k &+ 1)])
+            let nx = v[b &+ 1] - v[a &+ 1], ny = v[a] - v[b]
+            let speed = dx * nx + dy * ny
+            if !(speed > 0) { continue }
+            let s = ((v[a] - x) * nx + (v[a &+ 1] - y) * ny) / speed
+            if s < first { (first, edge) = (s, k) }
+        }
+        if edge < 0 || first >= 1 { break }
+        let next = Int(across[3 &* t &+ edge])
+        if next >= 0 {
+            let a = 3 &* Int(triangles[3 &* next]), b = 3 &* Int(triangles[3 &* next &+ 1])
+            let c = 3 &* Int(triangles[3 &* next &+ 2])
+            let area = (v[b] - v[a]) * (v[c &+ 1] - v[a &+ 1]) - (v[b &+ 1] - v[a &+ 1]) * (v[c] - v[a])
+            if area > 0 {
+                t = next
+                continue
+            }
+        }
+        let ia = Int(triangles[3 &* t &+ edge]), ib = Int(triangles[3 &* t &+ (edge == 2 ? 0 : edge &+ 1)])
+        let a = 3 &* ia, b = 3 &* ib
+        let ex = v[b] - v[a], ey = v[b &+ 1] - v[a &+ 1]
+        let length = ex * ex + ey * ey
+        let along = (x + first * dx - v[a]) * ex + (y + first * dy - v[a &+ 1]) * ey
+        let weight: T = length > 0 ? max(0, min(1, along / length)) : 0
+        return SurfaceWalk(
+            ended: true, a: ia, b: ib, weight: weight, z: v[a &+ 2] + weight * (v[b &+ 2] - v[a &+ 2]), triangle: t,
+            share: max(0, first))
+    }
+    let a = v + 3 &* Int(triangles[3 &* t]), b = v + 3 &* Int(triangles[3 &* t &+ 1])
+    let c = v + 3 &* Int(triangles[3 &* t &+ 2])
+    let px = x + dx, py = y + dy
+    let wa = (b[0] - px) * (c[1] - py) - (b[1] - py) * (c[0] - px)
+    let wb = (c[0] - px) * (a[1] - py) - (c[1] - py) * (a[0] - px)
+    let wc = (a[0] - px) * (b[1] - py) - (a[1] - py) * (b[0] - px)
+    let sum = wa + wb + wc
+    let z = sum > 0 ? (wa * a[2] + wb * b[2] + wc * c[2]) / sum : a[2]
+    return SurfaceWalk(ended: false, a: 0, b: 0, weight: 0, z: z, triangle: t, share: 1)
 }

@@ -19,9 +19,10 @@ public final class SphericalHarmonicsShading<T: Scalar> {
     public let buffer: RasterBuffer<T>
 
     private let step: Int
+    private let neighbours: TriangleNeighbours
     private let fineImage, fineBackground, dFineImage: Tensor<T>
     private let normalMap, albedoMap, dNormalMap, dAlbedoMap: Tensor<T>
-    private let lastNdc, lastNormals, lastAlbedo, lastLight: Tensor<T>
+    private let lastNdc, lastNormals, lastAlbedo, lastLight, vertexColours: Tensor<T>
 
     /// `size` of 1 to 4096; every index lies in 0..<vertexCount.
     public init(size: Int, sampling: NormalSampling, triangles: [Int32], vertexCount: Int) {
@@ -42,10 +43,12 @@ public final class SphericalHarmonicsShading<T: Scalar> {
         albedoMap = Tensor([n, n, 3])
         dNormalMap = Tensor([n, n, 3])
         dAlbedoMap = Tensor([n, n, 3])
+        neighbours = TriangleNeighbours(triangles: triangles)
         lastNdc = Tensor([vertexCount, 3])
         lastNormals = Tensor([vertexCount, 3])
         lastAlbedo = Tensor([vertexCount, 3])
         lastLight = Tensor([9, 3])
+        vertexColours = Tensor([vertexCount, 3])
     }
 
     /// Writes `image` and `coverage`. `ndc`, `normals`, `albedo` are `[V,3]`, `light` `[9,3]`; `background` `[1,3,size,size]` in
@@ -99,9 +102,10 @@ public final class SphericalHarmonicsShading<T: Scalar> {
             dAlbedoMap.pointer, attributes: lastAlbedo.pointer, channels: 3, vertices: lastNdc.pointer,
             triangles: triangles, dAttributes: dAlbedo, dVertices: dNdc)
         if silhouettes, let dNdc {
+            shadeVertices(lastNormals.pointer, lastAlbedo.pointer, lastLight.pointer, vertexCount, vertexColours.pointer)
             buffer.silhouetteBackward(
-                dFineImage.pointer, map: fineImage.pointer, channels: 3, triangles: triangles,
-                dVertices: dNdc, layout: .planar(pixels: buffer.pixelCount))
+                dFineImage.pointer, map: fineImage.pointer, attributes: vertexColours.pointer, channels: 3,
+                vertices: lastNdc.pointer, triangles: triangles, neighbours: neighbours, dVertices: dNdc, layout: .planar(pixels: buffer.pixelCount))
         }
     }
 
