@@ -15,7 +15,8 @@ struct HeadModelHeader {
         name = file.name
         guard let text = file.metadata["garface"] else {
             throw GarfaceError(
-                .wrongModelKind, "\(name): no \"garface\" entry in the metadata; a head model (kind \"head-model\") was expected.")
+                .wrongModelKind,
+                "\(name): no \"garface\" entry in the metadata; a head model (kind \"head-model\") was expected.")
         }
         let json = try JSONValue(parsing: text)
         guard let kind = json["kind"]?.string, kind == "head-model" else {
@@ -88,7 +89,8 @@ struct HeadModelHeader {
             let sum = weights[3 * i] + weights[3 * i + 1] + weights[3 * i + 2]
             guard abs(sum - 1) < 1e-3 else {
                 throw GarfaceError(
-                    .malformedFile, "\(name): the barycentrics of landmark \(i) in \"landmark_barycentrics\" sum to \(sum), not 1.")
+                    .malformedFile,
+                    "\(name): the barycentrics of landmark \(i) in \"landmark_barycentrics\" sum to \(sum), not 1.")
             }
         }
         return LandmarkEmbedding(indices: indices, weights: weights.array)

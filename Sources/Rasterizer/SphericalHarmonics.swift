@@ -57,22 +57,19 @@ func shadeKernel<T: Scalar>(
     }
 }
 
-/// The same shading at the vertices: `colours` `[V,3]` from `normals` and `albedo` `[V,3]`.
+/// The same shading at the vertices: `colours` `[V,3]` from `normals` and `albedo` `[V,3]`; `b` is room for nine numbers.
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func shadeVertices<T: Scalar>(
     _ normals: UnsafePointer<T>, _ albedo: UnsafePointer<T>, _ light: UnsafePointer<T>, _ count: Int,
-    _ colours: UnsafeMutablePointer<T>
+    _ b: UnsafeMutablePointer<T>, _ colours: UnsafeMutablePointer<T>
 ) {
-    withUnsafeTemporaryAllocation(of: T.self, capacity: 9) { basis in
-        let b = basis.baseAddress!
-        for v in 0..<count {
-            harmonics(normals[3 &* v], normals[3 &* v &+ 1], normals[3 &* v &+ 2], b)
-            for c in 0..<3 {
-                var irradiance: T = 0
-                for k in 0..<9 { irradiance += light[3 &* k &+ c] * b[k] }
-                colours[3 &* v &+ c] = 2 * albedo[3 &* v &+ c] * irradiance - 1
-            }
+    for v in 0..<count {
+        harmonics(normals[3 &* v], normals[3 &* v &+ 1], normals[3 &* v &+ 2], b)
+        for c in 0..<3 {
+            var irradiance: T = 0
+            for k in 0..<9 { irradiance += light[3 &* k &+ c] * b[k] }
+            colours[3 &* v &+ c] = 2 * albedo[3 &* v &+ c] * irradiance - 1
         }
     }
 }

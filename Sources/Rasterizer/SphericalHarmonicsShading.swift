@@ -22,7 +22,7 @@ public final class SphericalHarmonicsShading<T: Scalar> {
     private let neighbours: TriangleNeighbours
     private let fineImage, fineBackground, dFineImage: Tensor<T>
     private let normalMap, albedoMap, dNormalMap, dAlbedoMap: Tensor<T>
-    private let lastNdc, lastNormals, lastAlbedo, lastLight, vertexColours: Tensor<T>
+    private let lastNdc, lastNormals, lastAlbedo, lastLight, dLastLight, vertexColours, basis: Tensor<T>
 
     /// `size` of 1 to 4096; every index lies in 0..<vertexCount.
     public init(size: Int, sampling: NormalSampling, triangles: [Int32], vertexCount: Int) {
@@ -48,7 +48,9 @@ public final class SphericalHarmonicsShading<T: Scalar> {
         lastNormals = Tensor([vertexCount, 3])
         lastAlbedo = Tensor([vertexCount, 3])
         lastLight = Tensor([9, 3])
+        dLastLight = Tensor([9, 3])
         vertexColours = Tensor([vertexCount, 3])
+        basis = Tensor([9])
     }
 
     /// Writes `image` and `coverage`. `ndc`, `normals`, `albedo` are `[V,3]`, `light` `[9,3]`; `background` `[1,3,size,size]` in
@@ -90,11 +92,11 @@ public final class SphericalHarmonicsShading<T: Scalar> {
         } else {
             dFineImage.copy(from: dImage)
         }
-        let light = Tensor<T>([9, 3])
+        dLastLight.fill(0)
         shadeBackwardKernel(
             buffer.ids, buffer.pixelCount, normalMap.pointer, albedoMap.pointer, lastLight.pointer, dFineImage.pointer,
-            dNormalMap.pointer, dAlbedoMap.pointer, light.pointer)
-        if let dLight { for k in 0..<27 { dLight[k] += light.pointer[k] } }
+            dNormalMap.pointer, dAlbedoMap.pointer, dLastLight.pointer)
+        if let dLight { for k in 0..<27 { dLight[k] += dLastLight.pointer[k] } }
         buffer.interpolateBackward(
             dNormalMap.pointer, attributes: lastNormals.pointer, channels: 3, vertices: lastNdc.pointer,
             triangles: triangles, dAttributes: dNormals, dVertices: dNdc)
@@ -102,10 +104,12 @@ public final class SphericalHarmonicsShading<T: Scalar> {
             dAlbedoMap.pointer, attributes: lastAlbedo.pointer, channels: 3, vertices: lastNdc.pointer,
             triangles: triangles, dAttributes: dAlbedo, dVertices: dNdc)
         if silhouettes, let dNdc {
-            shadeVertices(lastNormals.pointer, lastAlbedo.pointer, lastLight.pointer, vertexCount, vertexColours.pointer)
+            shadeVertices(
+                lastNormals.pointer, lastAlbedo.pointer, lastLight.pointer, vertexCount, basis.pointer, vertexColours.pointer)
             buffer.silhouetteBackward(
                 dFineImage.pointer, map: fineImage.pointer, attributes: vertexColours.pointer, channels: 3,
-                vertices: lastNdc.pointer, triangles: triangles, neighbours: neighbours, dVertices: dNdc, layout: .planar(pixels: buffer.pixelCount))
+                vertices: lastNdc.pointer, triangles: triangles, neighbours: neighbours,
+                dVertices: dNdc, layout: .planar(pixels: buffer.pixelCount))
         }
     }
 
