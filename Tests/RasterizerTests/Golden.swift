@@ -3,7 +3,7 @@ import Numerics
 import Rasterizer
 import Testing
 
-/// The published rasteriser's results on a head (see the file's origin in the README of the test data).
+/// Results of the published rasteriser on a head reaching beyond the picture: computed in double, stored in float.
 @Suite struct Golden {
     static let file: SafetensorsFile? = try? SafetensorsFile(
         path: URL(fileURLWithPath: #filePath).deletingLastPathComponent()
