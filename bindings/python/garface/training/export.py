@@ -1,0 +1,102 @@
+"""Write trained networks as safetensors files that the library loads.
+
+Every file carries a `garface` metadata entry (JSON): kind, version and sizes. GAR parameters keep the published
+state_dict names; the compact networks are written as plain layers, normalisation merged in.
+"""
+import argparse
+import json
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from .convnets import FaceDetector, InverseNetwork, PlainNetwork
+from .networks import load_gar
+
+
+def save(tensors, description, path, dtype=torch.float16):
+    """Write `tensors` with `description` as the `garface` metadata entry."""
+    data = {k: v.detach().to(dtype).contiguous().clone() for k, v in tensors.items()}
+    for name, value in data.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"tensor {name} has values that {dtype} cannot hold")
+    save_file(data, path, metadata={"garface": json.dumps(description)})
+
+
+def save_network(network, path, dtype=torch.float16, **extra):
+    """Write an `InverseNetwork` or `FaceDetector`; `extra` entries join the description."""
+    network.eval()
+    with torch.no_grad():
+        save(network.folded(), {**network.description(), **extra}, path, dtype)
+
+
+def load_network(path):
+    """Read a file written by `save_network` as a `PlainNetwork`."""
+    with safe_open(path, "pt") as f:
+        return PlainNetwork({k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()["garface"]))
+
+
+def write_cases(path, out):
+    """Inputs, outputs and gradients of the network in `path`, to compare another implementation with."""
+    network = load_network(path)
+    generator = torch.Generator().manual_seed(3)
+    shape = (1, 3, 96, 128) if network.description["kind"] == "face-detector" else (1, 3, 96, 96)
+    x, other = (torch.rand(shape, generator=generator) * 2 - 1 for _ in range(2))
+    data = {"input": x}
+    with torch.no_grad():
+        output = network(x)
+    if isinstance(output, dict):
+        data.update({f"output.{k}": v for k, v in output.items()})
+        with torch.no_grad():
+            targets = network.levels(other)[0]
+        data["other_input"] = other
+        for level in (1, 2):
+            leaf = x.clone().requires_grad_(True)
+            loss = (network.levels(leaf)[0][level] - targets[level]).square().sum()
+            loss.backward()
+            data[f"feature_loss.{level}"], data[f"feature_gradient.{level}"] = loss.detach()[None], leaf.grad
+    else:
+        data["output.cell"] = output
+    note = "feature_loss.k = sum((level_k(input) - level_k(other_input))^2), levels counted from 0; gradient to input"
+    save_file({k: v.contiguous() for k, v in data.items()}, out, metadata={"note": note})
+
+
+def export_gar(checkpoint, out, normal_sampling):
+    gar, _ = load_gar(checkpoint)
+    save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(normal_sampling), out)
+
+
+def export_inverse(checkpoint, out):
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    network = InverseNetwork(int(state["latent"]))
+    network.load_state_dict(state["network"])
+    save_network(network, out)
+
+
+def export_detector(checkpoint, out, threshold):
+    network = FaceDetector()
+    network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    save_network(network, out, threshold=threshold)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("gar", "inverse", "detector"))
+    parser.add_argument("checkpoint", help="the averaged checkpoint, ema.pt")
+    parser.add_argument("out", help="the .safetensors to write")
+    parser.add_argument("--normal-sampling", choices=("area", "point"), default="area", help="how a GAR's normals were sampled")
+    parser.add_argument("--threshold", type=float, default=0.5, help="the detector's default score threshold")
+    parser.add_argument("--cases", help="also write inputs, outputs and gradients to compare another implementation with")
+    a = parser.parse_args()
+    if a.kind == "gar":
+        export_gar(a.checkpoint, a.out, a.normal_sampling)
+    elif a.kind == "inverse":
+        export_inverse(a.checkpoint, a.out)
+    else:
+        export_detector(a.checkpoint, a.out, a.threshold)
+    if a.cases and a.kind != "gar":
+        write_cases(a.out, a.cases)
+
+
+if __name__ == "__main__":
+    main()
