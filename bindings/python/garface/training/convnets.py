@@ -23,10 +23,10 @@ class ConvSpec:
 
 
 INVERSE_LAYERS = (
-    ConvSpec(16, 2), ConvSpec(16, 1, True),                       # 48 x 48
-    ConvSpec(32, 2), ConvSpec(32, 1, True),                       # 24 x 24
-    ConvSpec(64, 2), ConvSpec(64, 1), ConvSpec(64, 1, True),      # 12 x 12
-    ConvSpec(128, 2), ConvSpec(128, 1), ConvSpec(64, 1, True),    # 6 x 6
+    ConvSpec(12, 2, True),                                        # 48 x 48
+    ConvSpec(24, 2), ConvSpec(32, 1, True),                       # 24 x 24
+    ConvSpec(64, 2), ConvSpec(64, 1, True),                       # 12 x 12
+    ConvSpec(96, 2), ConvSpec(96, 1), ConvSpec(64, 1, True),      # 6 x 6
 )
 INVERSE_SIZE = 96
 INVERSE_TRUNK = (384, 256)

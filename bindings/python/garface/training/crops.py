@@ -84,6 +84,8 @@ class CropMaker:
     def _fill(self, rng, warped, inside, grey):
         """What lies outside the source picture: constant, continued, noise or another picture."""
         r = rng.random()
+        if inside.min() > 0.99:
+            return warped
         if r < 0.25:
             other = np.full_like(warped, 127.5 if rng.random() < 0.6 else rng.choice([0, 255]))
         elif r < 0.45:
@@ -91,9 +93,9 @@ class CropMaker:
         elif r < 0.7:
             return warped        # continued from the edge
         else:
-            other = self.scenes.background(rng, self.size)
+            other = self.scenes.banked(rng, self.size)
             if grey:
-                other = other.mean(2, keepdims=True)
+                other = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)[:, :, None]
         soft = inside if rng.random() < 0.5 else np.clip(cv2.GaussianBlur(inside, (0, 0), 2.0) * 2 - 1, 0, 1)
         return warped * soft[..., None] + other * (1 - soft[..., None])
 
@@ -123,7 +125,7 @@ class CropMaker:
             if rng.random() < 0.6:
                 cv2.ellipse(picture, middle, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
             else:
-                piece = self.scenes.background(rng, 32)
+                piece = self.scenes.banked(rng, 32)
                 w, h = axes
                 x, y = max(0, middle[0] - w), max(0, middle[1] - h)
                 region = picture[y:y + 2 * h, x:x + 2 * w]
@@ -157,7 +159,7 @@ class CropMaker:
         """No face, or one so far off that the crop is of no use."""
         row[FIELDS["kind"]] = NEGATIVE
         if rng.random() < 0.5:
-            picture = self.scenes.background(rng, self.size)
+            picture = self.scenes.banked(rng, self.size)
             if rng.random() < 0.4:
                 picture = self.scenes.distractor(rng, picture)
             return degrade(rng, picture), row

@@ -110,16 +110,30 @@ def _rgb(picture):
     return np.repeat(picture[:, :, None], 3, 2) if picture.ndim == 2 else picture
 
 
+_NOISE = np.random.default_rng(0).standard_normal((1 << 20,), dtype=np.float32)
+
+
+def _noise(rng, shape, deviation):
+    """Gaussian noise out of a table, int16: drawing it anew for every picture would be most of the work."""
+    count = int(np.prod(shape))
+    start = int(rng.integers(0, len(_NOISE) - count % len(_NOISE)))
+    values = np.resize(_NOISE[start:start + count], count) if start + count > len(_NOISE) else _NOISE[start:start + count]
+    return (values * np.float32(deviation)).astype(np.int16).reshape(shape)
+
+
 def degrade(rng, picture, strength=1.0):
     """Exposure, colour cast, grey, blur, noise and JPEG, as a camera and a web site would."""
-    x = picture.astype(np.float32)
-    if rng.random() < 0.3:
-        x = np.repeat(x @ np.array([[0.299], [0.587], [0.114]], np.float32), 3, 2)
-    elif rng.random() < 0.4:
-        x *= np.exp(rng.normal(0, 0.12 * strength, 3)).astype(np.float32)
+    x = np.ascontiguousarray(picture)
+    grey = rng.random() < 0.3
+    if grey:
+        x = cv2.cvtColor(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    curve = np.repeat(np.arange(256.0)[:, None], 3, 1)
+    if not grey and rng.random() < 0.4:
+        curve = curve * np.exp(rng.normal(0, 0.12 * strength, 3))
     if rng.random() < 0.7:
-        x = (x / 255) ** np.exp(rng.normal(0, 0.3 * strength)) * 255
-        x = (x - 128) * np.exp(rng.normal(0, 0.25 * strength)) + 128 + rng.normal(0, 18 * strength)
+        curve = (curve / 255) ** np.exp(rng.normal(0, 0.3 * strength)) * 255
+        curve = (curve - 128) * np.exp(rng.normal(0, 0.25 * strength)) + 128 + rng.normal(0, 18 * strength)
+    x = cv2.LUT(x, np.clip(curve, 0, 255).astype(np.uint8)[None])
     r = rng.random()
     if r < 0.2:
         x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.3, 1.3 * strength)))
@@ -129,9 +143,8 @@ def degrade(rng, picture, strength=1.0):
         cv2.line(k, (0, int(rng.integers(0, n))), (n - 1, int(rng.integers(0, n))), 1.0)
         x = cv2.filter2D(x, -1, k / k.sum())
     if rng.random() < 0.4:
-        x = x + rng.standard_normal(x.shape, dtype=np.float32) * rng.uniform(1, 14 * strength)
-    x = np.clip(x, 0, 255).astype(np.uint8)
-    if rng.random() < 0.35:
+        x = np.clip(x + _noise(rng, x.shape, rng.uniform(1, 14 * strength)), 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
         x = cv2.imdecode(cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))])[1], cv2.IMREAD_COLOR)
     return x
 
@@ -148,6 +161,7 @@ class SceneMaker:
         self.wide = portraits.images
         self.crops = [self._resized(crops.images, round(m * 0.7)) for m in self.MIPS]
         self.crop_frames, self.crop_size = crops.frames, crops.images.shape[1]
+        self._bank = []
 
     @staticmethod
     def _resized(images, size):
@@ -172,6 +186,20 @@ class SceneMaker:
         if r < 0.92:
             return shapes(rng, size, self.picture_piece(rng, size))
         return self.shuffled(rng, size)
+
+    def banked(self, rng, size):
+        """A piece of an earlier background, turned at random; cheaper than a new one."""
+        if len(self._bank) < 500 or rng.random() < 0.02:
+            made = self.background(rng, PATCH)
+            if len(self._bank) < 500:
+                self._bank.append(made)
+            else:
+                self._bank[rng.integers(500)] = made
+        piece = self._bank[rng.integers(len(self._bank))]
+        y, x = rng.integers(0, PATCH - size + 1, 2)
+        piece = piece[y:y + size, x:x + size]
+        piece = piece[:, ::-1] if rng.random() < 0.5 else piece
+        return np.ascontiguousarray(np.rot90(piece, rng.integers(4)))
 
     def picture_piece(self, rng, size):
         source = self.extra if self.extra and rng.random() < 0.3 else self.pictures

@@ -227,7 +227,7 @@ def train(arguments):
     start = last = time.time()
     sums, drawn, first = {}, 0, step
     while True:
-        while drawn > arguments.reuse * written and receive(True) or receive(False):
+        while drawn > arguments.reuse * (written - 2048) and receive(True):      # otherwise the producer waits
             pass
         elapsed = (time.time() - start) / 60
         progress = min(1.0, elapsed / arguments.minutes)
@@ -294,7 +294,7 @@ def main():
     parser.add_argument("--gar", help="averaged checkpoint of train_gar: its encoder teaches w on the portraits")
     parser.add_argument("--latent", type=int, default=256, help="size of w when no --gar is given")
     parser.add_argument("--minutes", type=float, default=50, help="training time; the learning rate falls to zero over it")
-    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--pool", type=int, default=60000, help="crops kept in memory")
     parser.add_argument("--reuse", type=float, default=4, help="how often a crop is used on average before a new one is awaited")
