@@ -52,7 +52,17 @@ def _load() -> ctypes.CDLL:
     )
 
 
-lib = _load()
+class _Library:
+    """The C library, loaded when it is first used: garface.training works without it."""
+
+    def __getattr__(self, name: str) -> Any:
+        loaded = self.__dict__.get("_loaded") or self.__dict__.setdefault("_loaded", _load())
+        function = getattr(loaded, name)
+        setattr(self, name, function)
+        return function
+
+
+lib: Any = _Library()
 
 
 def check(status: int) -> None:
