@@ -45,5 +45,8 @@ def set_thread_count(count: int) -> None:
     _check(_lib.gar_threads_set(count))
 
 
-__version__: str = build_info()["version"]
+def __getattr__(name: str) -> Any:
+    if name == "__version__":      # asked of the library when wanted: garface.training works without it
+        return build_info()["version"]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 __all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "errors", "Any")]
