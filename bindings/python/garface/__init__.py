@@ -49,4 +49,6 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":      # asked of the library when wanted: garface.training works without it
         return build_info()["version"]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "errors", "Any")]

@@ -116,11 +116,16 @@ class InverseNetwork(nn.Module):
         self.register_buffer("landmark_mean", torch.zeros(136))
         self.register_buffer("landmark_basis", torch.eye(136))
 
-    def forward(self, x):
+    def hidden(self, x):
+        """What the heads read: [B, trunk[-1]]."""
         levels, last = self.stack(x)
         y = self.feature_norm(features(levels, last))
         for linear, norm in zip(self.trunk, self.trunk_norms):
             y = F.leaky_relu(norm(linear(y)), SLOPE)
+        return y
+
+    def forward(self, x):
+        y = self.hidden(x)
         out = {name: head(y) for name, head in self.heads.items()}
         out["landmarks"] = self.landmark_mean + out["landmarks"] @ self.landmark_basis.t()
         return out

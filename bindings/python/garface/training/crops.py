@@ -10,6 +10,7 @@ import numpy as np
 
 from .convnets import INVERSE_SIZE
 from .data import CENTRE_Y_MM, HALF_MM, compose_affine, frame_to_picture, invert_affine, pixel_to_ndc
+from .detect import detect
 from .scenes import SceneMaker, _rgb, degrade, skin
 
 # The left-right partner of each of the 68 points.
@@ -80,6 +81,16 @@ class CropMaker:
         self.identity_map, _ = head.identity_mirror()
         self.expression_swap = head.expression_swap()
         self.scenes = SceneMaker(portraits.subset(slice(0, 200)), crops.subset(slice(0, 200)), pictures)
+        self.false_alarms = []
+
+    def mine(self, rng, detector, count, side=288):
+        """Collect crops at which the face detector fires in face-free pictures: the negatives that matter most."""
+        while len(self.false_alarms) < count:
+            picture = self.scenes.background(rng, side)
+            for x, y, size, roll, _ in detect(detector, picture, 0.15)[:12]:
+                matrix = compose_affine(frame_to_picture((x, y), size, roll), pixel_to_ndc(self.size))
+                self.false_alarms.append(cv2.warpAffine(picture, matrix, (self.size, self.size), borderMode=cv2.BORDER_REPLICATE,
+                                                        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
 
     def _fill(self, rng, warped, inside, grey):
         """What lies outside the source picture: constant, continued, noise or another picture."""
@@ -158,6 +169,12 @@ class CropMaker:
     def _negative(self, rng, row):
         """No face, or one so far off that the crop is of no use."""
         row[FIELDS["kind"]] = NEGATIVE
+        if self.false_alarms and rng.random() < 0.5:
+            picture = self.false_alarms[rng.integers(len(self.false_alarms))]
+            roll, scale = rng.normal(0, 0.15), np.exp(rng.normal(0, 0.1))
+            turn = cv2.getRotationMatrix2D((self.size / 2, self.size / 2), np.degrees(roll), scale)
+            picture = cv2.warpAffine(picture, turn, (self.size, self.size), borderMode=cv2.BORDER_REFLECT)
+            return degrade(rng, picture[:, ::-1] if rng.random() < 0.5 else picture), row
         if rng.random() < 0.5:
             picture = self.scenes.banked(rng, self.size)
             if rng.random() < 0.4:

@@ -19,6 +19,7 @@ from .convnets import INVERSE_SIZE, InverseNetwork
 from .crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER, CropMaker, mirror_labels
 from .data import (CENTRE_Y_MM, HALF_MM, load_crops, load_portraits, rotation_matrix, training_crops, training_portraits,
                    validation_crops)
+from .export import load_network
 from .networks import load_gar
 from .normals import HeadModel
 from .renders import load_renders
@@ -26,7 +27,7 @@ from .scenes import TRAINING_PICTURES, package_pictures
 from .train_detector import average, to_input
 
 CHUNK = 256
-MIX = {PORTRAIT: 0.32, CROP: 0.42, RENDER: 0.18, NEGATIVE: 0.08}
+MIX = {PORTRAIT: 0.30, CROP: 0.44, RENDER: 0.16, NEGATIVE: 0.10}
 
 
 def load_sets(arguments):
@@ -44,6 +45,8 @@ def produce(arguments, seed, channel, stop):
     head, portraits, crops, (renders, _) = load_sets(arguments)
     maker = CropMaker(training_portraits(portraits), training_crops(crops), renders, package_pictures(TRAINING_PICTURES), head)
     rng = np.random.default_rng(seed)
+    if arguments.detector:
+        maker.mine(rng, load_network(arguments.detector), 300)
     while not stop.is_set():
         chunk = maker.chunk(rng, CHUNK, MIX)
         while not stop.is_set():
@@ -292,6 +295,7 @@ def main():
     parser.add_argument("--out", required=True, help="folder for checkpoints")
     parser.add_argument("--renders", help="renders with known parameters (see garface.training.renders)")
     parser.add_argument("--gar", help="averaged checkpoint of train_gar: its encoder teaches w on the portraits")
+    parser.add_argument("--detector", help="weight file of the face detector: its false alarms become negatives")
     parser.add_argument("--latent", type=int, default=256, help="size of w when no --gar is given")
     parser.add_argument("--minutes", type=float, default=50, help="training time; the learning rate falls to zero over it")
     parser.add_argument("--batch", type=int, default=32)
