@@ -5,9 +5,13 @@ public struct FitProblem: Sendable {
     /// 1 where the photo covers the aligned frame, 0 outside it, (S, S).
     public var inside: [Float]
     public var landmarks: LandmarkObservations?
-    /// The inverse network's estimate; the fit begins here and the `...Start` weights hold it near.
+    /// Where the fit begins.
     public var start: FitState
-    /// Inverse variance of the start's identity and expression, per coefficient; ones where empty.
+    /// What is believed of identity and expression beforehand (the inverse network's estimate): the weights
+    /// `identityStart` and `expressionStart` hold the fit near it. The start's own where empty.
+    public var identityCentre: [Float] = []
+    public var expressionCentre: [Float] = []
+    /// How sure that is: inverse variances per coefficient; ones where empty.
     public var identityPrecision: [Float] = []
     public var expressionPrecision: [Float] = []
 

@@ -19,7 +19,7 @@ extension FitProblem {
                 + "found \(start.identity.count) and \(start.expression.count)")
         let pose = [start.yaw, start.pitch, start.roll, start.logScale, start.shiftX, start.shiftY]
         try require(
-            (start.identity + start.expression + start.wPlus + start.noise + pose).allSatisfy(\.isFinite),
+            (start.identity + start.expression + identityCentre + expressionCentre + identityPrecision + expressionPrecision + start.wPlus + start.noise + pose).allSatisfy(\.isFinite),
             "the start holds values that are not finite")
         if let landmarks {
             try require(

@@ -87,8 +87,8 @@ public final class FitObjective<T: Scalar> {
         let ni = head.head.identityCount, ne = head.head.expressionCount
         self.problem = Problem(
             target: target, maskedTarget: cut, inside: inside, observed: problem.landmarks,
-            identityStart: filled(problem.start.identity, ni, 0),
-            expressionStart: filled(problem.start.expression, ne, 0),
+            identityStart: filled(problem.identityCentre.isEmpty ? problem.start.identity : problem.identityCentre, ni, 0),
+            expressionStart: filled(problem.expressionCentre.isEmpty ? problem.start.expression : problem.expressionCentre, ne, 0),
             identityPrecision: filled(problem.identityPrecision, ni, 1),
             expressionStartPrecision: filled(problem.expressionPrecision, ne, 1),
             expressionPrecision: head.head.expressionPrecision,

@@ -92,8 +92,8 @@ private struct LandmarkEnergy {
         func filled(_ a: [Float], _ n: Int, _ value: Double) -> [Double] {
             (0..<n).map { $0 < a.count ? Double(a[$0]) : value }
         }
-        identityStart = filled(problem.start.identity, ni, 0)
-        expressionStart = filled(problem.start.expression, ne, 0)
+        identityStart = filled(problem.identityCentre.isEmpty ? problem.start.identity : problem.identityCentre, ni, 0)
+        expressionStart = filled(problem.expressionCentre.isEmpty ? problem.start.expression : problem.expressionCentre, ne, 0)
         identityPrecision = filled(problem.identityPrecision, ni, 1)
         expressionStartPrecision = filled(problem.expressionPrecision, ne, 1)
         expressionPrecision = head.expressionPrecision.map { Double($0) }
