@@ -17,7 +17,7 @@ public struct RGBImage: Sendable, Equatable {
         guard width <= maximumSide, height <= maximumSide, width * height <= maximumPixelCount else {
             throw GarfaceError(
                 .tooLarge,
-                "image of \(width) x \(height) pixels: at most \(maximumSide) a side and \(maximumPixelCount) in all are accepted")
+                "image of \(width) x \(height) pixels: accepted are \(maximumSide) a side and \(maximumPixelCount) in all")
         }
     }
 

@@ -106,7 +106,8 @@ public struct GARConfiguration: Sendable, Equatable {
         }
         guard value["version"] == nil || value["version"]?.int == 1 else {
             throw GarfaceError(
-                .unsupportedFormat, "\(file.name): is version \(value["version"]!.serialized()) of its format; this library reads 1")
+                .unsupportedFormat,
+                "\(file.name): is version \(value["version"]!.serialized()) of its format; this library reads 1")
         }
         return value
     }

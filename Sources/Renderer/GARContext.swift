@@ -74,7 +74,8 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
                 let layerNoise = noise?[index]
                 layers[index].forward(
                     input.pointer, w: row(index), wStride: wStride, maps: maps, mapStride: stride,
-                    noise: layerNoise.map { UnsafePointer($0.pointer) }, noiseStride: layerNoise.map { noiseStride($0, index) } ?? 0, scratch)
+                    noise: layerNoise.map { UnsafePointer($0.pointer) },
+                    noiseStride: layerNoise.map { noiseStride($0, index) } ?? 0, scratch)
                 input = layers[index].output
             }
             rgb.forward(

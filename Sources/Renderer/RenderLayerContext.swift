@@ -80,8 +80,8 @@ final class RenderLayerContext<T: Scalar> {
         if layer.upsamples {
             convolution.forward(scratch.modulated.pointer, scratch.unblurred.pointer)
             firBlur(
-                scratch.unblurred.pointer, convolved.pointer, planes: batch * o, outputHeight: resolution, outputWidth: resolution,
-                row: scratch.row.pointer)
+                scratch.unblurred.pointer, convolved.pointer, planes: batch * o, outputHeight: resolution,
+                outputWidth: resolution, row: scratch.row.pointer)
         } else {
             convolution.forward(scratch.modulated.pointer, convolved.pointer)
         }

@@ -23,7 +23,9 @@ final class GemmConvolution<T: Scalar>: ConvolutionEngine<T> {
             let xn = x + n * g.inputChannels * g.inputArea
             let yn = y + n * g.outputChannels * area
             if g.kernel == 1 {
-                T.gemm(false, false, g.outputChannels, area, g.inputChannels, 1, weights.pointer, g.inputChannels, xn, area, 0, yn, area)
+                T.gemm(
+                    false, false, g.outputChannels, area, g.inputChannels, 1, weights.pointer, g.inputChannels, xn, area, 0, yn,
+                    area)
                 continue
             }
             var row = 0
@@ -32,8 +34,8 @@ final class GemmConvolution<T: Scalar>: ConvolutionEngine<T> {
                 let width = rows * g.outputWidth
                 patchesToColumns(g, row, rows, xn, columns.pointer)
                 T.gemm(
-                    false, false, g.outputChannels, width, g.columnRows, 1, weights.pointer, g.columnRows, columns.pointer, width, 0,
-                    yn + row * g.outputWidth, area)
+                    false, false, g.outputChannels, width, g.columnRows, 1, weights.pointer, g.columnRows, columns.pointer,
+                    width, 0, yn + row * g.outputWidth, area)
                 row += rows
             }
         }
@@ -47,7 +49,9 @@ final class GemmConvolution<T: Scalar>: ConvolutionEngine<T> {
             let dxn = dx + n * g.inputChannels * g.inputArea
             let dyn = dy + n * g.outputChannels * area
             if g.kernel == 1 {
-                T.gemm(true, false, g.inputChannels, area, g.outputChannels, 1, weights.pointer, g.inputChannels, dyn, area, 0, dxn, area)
+                T.gemm(
+                    true, false, g.inputChannels, area, g.outputChannels, 1, weights.pointer, g.inputChannels, dyn, area, 0, dxn,
+                    area)
                 continue
             }
             var row = 0
@@ -55,8 +59,8 @@ final class GemmConvolution<T: Scalar>: ConvolutionEngine<T> {
                 let rows = min(bandHeight, g.outputHeight - row)
                 let width = rows * g.outputWidth
                 T.gemm(
-                    true, false, g.columnRows, width, g.outputChannels, 1, weights.pointer, g.columnRows, dyn + row * g.outputWidth,
-                    area, 0, columns.pointer, width)
+                    true, false, g.columnRows, width, g.outputChannels, 1, weights.pointer, g.columnRows,
+                    dyn + row * g.outputWidth, area, 0, columns.pointer, width)
                 addColumnsToPatches(g, row, rows, columns.pointer, dxn)
                 row += rows
             }

@@ -139,7 +139,10 @@
 
     final class OneDNNStream {
         private(set) var handle: dnnl_stream_t?
-        init() throws { try check(dnnl_stream_create(&handle, OneDNN.engine, UInt32(dnnl_stream_default_flags.rawValue)), "stream") }
+        init() throws {
+            let flags = UInt32(dnnl_stream_default_flags.rawValue)
+            try check(dnnl_stream_create(&handle, OneDNN.engine, flags), "stream")
+        }
         deinit { dnnl_stream_destroy(handle) }
     }
 #endif
