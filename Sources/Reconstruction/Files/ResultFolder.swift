@@ -1,0 +1,65 @@
+import Numerics
+
+/// Which files a result is written to.
+public struct OutputSelection: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// parameters.json and parameters.safetensors
+    public static let parameters = OutputSelection(rawValue: 1)
+    /// landmarks.pts, landmarks_static.pts and landmarks.json
+    public static let landmarks = OutputSelection(rawValue: 2)
+    /// head_posed.obj and head_neutral.obj
+    public static let obj = OutputSelection(rawValue: 4)
+    /// head_posed.ply and head_neutral.ply
+    public static let ply = OutputSelection(rawValue: 8)
+    /// normals.png and depth.png
+    public static let maps = OutputSelection(rawValue: 16)
+    /// render.png (where a renderer took part) and crop.png
+    public static let pictures = OutputSelection(rawValue: 32)
+    /// overlay.png
+    public static let overlay = OutputSelection(rawValue: 64)
+    public static let all: OutputSelection = [.parameters, .landmarks, .obj, .ply, .maps, .pictures, .overlay]
+}
+
+extension ReconstructionResult {
+    /// Adds this result's files to a folder; `prefix` opens every name (for several faces).
+    public func add(to folder: OutputFolder, photo: RGBImage, selection: OutputSelection = .all, prefix: String = "") throws {
+        if selection.contains(.parameters) {
+            try folder.add(prefix + "parameters.json", text: json.serialized(pretty: true) + "\n")
+            try folder.add(prefix + "parameters.safetensors", safetensors())
+        }
+        if selection.contains(.landmarks) {
+            try folder.add(prefix + "landmarks.pts", LandmarkFile.pts(landmarks))
+            try folder.add(prefix + "landmarks_static.pts", LandmarkFile.pts(staticLandmarks))
+            try folder.add(prefix + "landmarks.json", text: landmarkJSON.serialized(pretty: true) + "\n")
+        }
+        for (name, mesh, what) in [
+            ("head_posed", posed, "as in the photo: camera space, x right, y up, z towards the viewer"),
+            ("head_neutral", neutral, "neutral expression, model space"),
+        ] {
+            if selection.contains(.obj) { try folder.add("\(prefix)\(name).obj", MeshFile.obj(mesh, comment: what)) }
+            if selection.contains(.ply) { try folder.add("\(prefix)\(name).ply", MeshFile.ply(mesh, comment: what)) }
+        }
+        if selection.contains(.maps) {
+            let maps = try maps()
+            try folder.add(prefix + "normals.png", ImageFile.encodePNG(maps.normalImage()))
+            try folder.add(
+                prefix + "depth.png",
+                ImageFile.encodePNG(gray16: maps.depthSamples(), width: maps.window.width, height: maps.window.height))
+        }
+        if selection.contains(.pictures) {
+            if let render { try folder.add(prefix + "render.png", ImageFile.encodePNG(render)) }
+            try folder.add(prefix + "crop.png", ImageFile.encodePNG(crop))
+        }
+        if selection.contains(.overlay) {
+            try folder.add(prefix + "overlay.png", ImageFile.encodePNG(OverlaySheet.image(self, photo: photo)))
+        }
+    }
+
+    /// Writes every selected file, or none.
+    public func write(to path: String, photo: RGBImage, selection: OutputSelection = .all) throws {
+        let folder = try OutputFolder(path)
+        try add(to: folder, photo: photo, selection: selection)
+        try folder.commit()
+    }
+}

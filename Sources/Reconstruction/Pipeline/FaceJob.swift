@@ -1,0 +1,163 @@
+import FaceModel
+import Fitting
+import Inversion
+import Numerics
+import Renderer
+
+/// One face on its way through the fit: its frame in the photo and the state inside it.
+struct FaceJob {
+    let models: ReconstructionModels
+    let photo: RGBImage
+    let options: ReconstructionOptions
+    private(set) var frame: Similarity
+    /// The frame in which the inverse network read its landmarks.
+    private let readingFrame: Similarity
+    private let estimate: InverseEstimate
+    private var state: FitState
+    private var history: [FitRecord] = []
+    private var picture: [Float] = []
+
+    /// Side of the crop that the fit works on.
+    private var size: Int { models.gar?.configuration.size ?? 128 }
+    private var aligned: AlignedFrame { models.fit.frame }
+
+    init(
+        models: ReconstructionModels, photo: RGBImage, frame: Similarity, estimate: InverseEstimate, options: ReconstructionOptions
+    ) {
+        self.models = models
+        self.photo = photo
+        self.options = options
+        self.frame = frame
+        readingFrame = frame
+        self.estimate = estimate
+        let missing = models.head.identityCount - estimate.identity.count
+        state = FitState(
+            identity: (estimate.identity + [Double](repeating: 0, count: missing)).map { Float($0) },
+            expression: estimate.expression.map { Float($0) })
+        state.yaw = Float(estimate.yaw)
+        state.pitch = Float(estimate.pitch)
+        state.roll = Float(estimate.roll)
+        state.logScale = Float(estimate.logScale)
+        state.shiftX = Float(estimate.tx)
+        state.shiftY = Float(estimate.ty)
+        if let gar = models.gar {
+            state.wPlus = estimate.wPlus(meanW: gar.meanW.array.map { Double($0) }, styleCount: gar.styleCount).map { Float($0) }
+        }
+    }
+
+    /// Takes roll, scale and shift out of the head's pose and into the frame.
+    mutating func recentre() {
+        let moved = frame.composed(
+            roll: Double(state.roll), logScale: Double(state.logScale), tx: Double(state.shiftX), ty: Double(state.shiftY),
+            halfMM: aligned.half, centreYMM: aligned.centreY)
+        guard moved.isUsable else { return }
+        frame = moved
+        (state.roll, state.logScale, state.shiftX, state.shiftY) = (0, 0, 0, 0)
+    }
+
+    /// Runs stages in the present frame.
+    mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
+        let (target, inside) = crop(size)
+        var problem = FitProblem(target: target.array, inside: inside.array, landmarks: observations(), start: state)
+        if renderer != .gar { problem.start.wPlus = [] }
+        let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem)
+        var failure: (any Error)?
+        let result = try withoutActuallyEscaping(report) { report in
+            do {
+                return try fitter.run(FitSchedule(stages: stages)) { part, stage in
+                    do { try report(part, stage) } catch {
+                        failure = error
+                        return false
+                    }
+                    return true
+                }
+            } catch {
+                throw failure ?? error
+            }
+        }
+        let kept = state.wPlus
+        state = result.state
+        if state.wPlus.isEmpty { state.wPlus = kept }
+        history += result.history
+        picture = result.picture
+    }
+
+    private func crop(_ side: Int) -> (target: Tensor<Float>, inside: Tensor<Float>) {
+        let target = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
+        warp(photo, frame, into: target, mask: inside)
+        return (target, inside)
+    }
+
+    /// The points to fit to, in mm of the present frame: those given, or the inverse network's.
+    private func observations() -> LandmarkObservations {
+        func millimetres(_ u: Double, _ v: Double) -> [Float] {
+            let p = frame.ndc(u: u, v: v)
+            return [Float(p.x * aligned.half), Float(p.y * aligned.half + aligned.centreY)]
+        }
+        var positions: [Float] = [], weights: [Float] = []
+        if let given = options.points68 {
+            for i in 0..<68 { positions += millimetres(given[2 * i], given[2 * i + 1]) }
+            weights = [Float](repeating: Float(1 / options.pointErrorMM), count: 68)
+            return LandmarkObservations(positions: positions, weights: weights, jawFollowsContour: true)
+        }
+        for i in 0..<68 {
+            let p = readingFrame.photo(x: estimate.landmarks[2 * i], y: estimate.landmarks[2 * i + 1])
+            positions += millimetres(p.u, p.v)
+            // The network's own doubt, never below half a millimetre.
+            let error = max(0.5, estimate.landmarkSigma[i] * aligned.half * readingFrame.size / frame.size)
+            weights.append(Float(1 / error))
+        }
+        return LandmarkObservations(positions: positions, weights: weights, jawFollowsContour: false)
+    }
+
+    /// Everything that follows from the state.
+    func result(
+        start: ReconstructionResult.Start, box: FaceBox?, faceProbability: Double, clock: Stopwatch
+    ) throws -> ReconstructionResult {
+        var clock = clock
+        let head = models.head
+        let pose = HeadPose<Double>(
+            yaw: Double(state.yaw), pitch: Double(state.pitch), roll: Double(state.roll), logScale: Double(state.logScale),
+            tx: Double(state.shiftX), ty: Double(state.shiftY))
+        guard (pose.array + (state.identity + state.expression).map { Double($0) }).allSatisfy(\.isFinite) else {
+            throw GarfaceError(.numericalFailure, "the fit gave parameters that are not finite")
+        }
+        let place = frame.camera(
+            logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
+        let camera = Camera(
+            rotation: Rotation.matrix(yaw: pose.yaw, pitch: pose.pitch, roll: frame.roll + pose.roll), scale: place.scale,
+            tx: place.tx, ty: place.ty)
+        let rotation = camera.rotation.map { Float($0) }
+        let shaped = try Mesh(head, identity: state.identity, expression: state.expression)
+        let neutral = try Mesh(head, identity: state.identity, expression: [Float](repeating: 0, count: head.expressionCount))
+        func project(_ embedding: LandmarkEmbedding) -> (pixels: [Double], points: [Double]) {
+            var points = [Float](repeating: 0, count: 3 * embedding.count)
+            embedding.positions(shaped.vertices, into: &points)
+            let exact = points.map { Double($0) }
+            var pixels = [Double](repeating: 0, count: 2 * embedding.count)
+            camera.project(exact, count: embedding.count, into: &pixels)
+            return (pixels, exact)
+        }
+        let fixed = project(head.landmarks)
+        let contour = project(models.fit.contour.embedding(shaped.vertices, rotation: rotation))
+
+        var render: RGBImage?
+        if !picture.isEmpty {
+            var side = 1
+            while 3 * side * side < picture.count { side += 1 }
+            render = try rgbImage(planes: picture, width: side, height: side)
+        }
+        let cropped = crop(max(size, 128)).target
+        let usesGAR = options.renderer == .gar || options.renderer == .startOnly
+        let rows = usesGAR ? (models.gar?.styleCount ?? 0) : 0
+        clock.mark("result")
+        return ReconstructionResult(
+            photoWidth: photo.width, photoHeight: photo.height, renderer: options.renderer, start: start, box: box,
+            faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: state.identity,
+            expression: state.expression, expressionNames: head.expressionNames, wPlus: rows > 0 ? state.wPlus : [], wRows: rows,
+            noise: usesGAR ? state.noise : [], camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels,
+            landmarks3D: fixed.points, posed: shaped.rotated(rotation), neutral: neutral, render: render,
+            crop: try rgbImage(planes: cropped.array, width: cropped.shape[2], height: cropped.shape[2]), history: history,
+            timing: clock.steps)
+    }
+}

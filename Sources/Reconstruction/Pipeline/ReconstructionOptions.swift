@@ -1,0 +1,106 @@
+import Fitting
+import Inversion
+import Numerics
+
+/// How far a reconstruction goes, and by which renderer.
+public enum ReconstructionRenderer: String, Sendable, CaseIterable {
+    /// Refined through the generative adversarial renderer.
+    case gar
+    /// Refined through the classical baseline: vertex albedo under spherical-harmonics light.
+    case sphericalHarmonics = "spherical_harmonics"
+    /// Fitted to the 68 points alone.
+    case landmarksOnly = "landmarks_only"
+    /// What the inverse network says, nothing refined.
+    case startOnly = "start_only"
+
+    var fitRenderer: FitRenderer {
+        switch self {
+        case .gar: .gar
+        case .sphericalHarmonics: .sphericalHarmonics
+        case .landmarksOnly, .startOnly: .none
+        }
+    }
+}
+
+/// A rectangle around a face as people and detectors draw it: about ear to ear and brows to chin. Photo pixels.
+public struct FaceRectangle: Sendable, Equatable {
+    public var left, top, width, height: Double
+    public init(left: Double, top: Double, width: Double, height: Double) {
+        self.left = left
+        self.top = top
+        self.width = width
+        self.height = height
+    }
+}
+
+public struct ReconstructionOptions: Sendable {
+    public var renderer = ReconstructionRenderer.gar
+    /// Where the face is, if it is not to be searched: at most one of the three.
+    public var rectangle: FaceRectangle?
+    /// (u, v) of 5 points: eye centre at image left, eye centre at image right, nose tip, mouth corner at image left,
+    /// mouth corner at image right.
+    public var points5: [Double]?
+    /// (u, v) of the 68 iBUG points, jaw line on the visible contour. Also fitted to.
+    public var points68: [Double]?
+    /// Expected error of given points, mm.
+    public var pointErrorMM = 1.5
+    /// How many faces at most, largest first.
+    public var maximumFaces = 1
+    public var detector = FaceDetectorOptions()
+    /// A found face counts when the inverse network, too, gives it at least this probability.
+    public var leastFaceProbability = 0.3
+    /// Rounds of cropping and reading before the fit.
+    public var alignmentPasses = 2
+    /// The stages of the fit; nil takes the renderer's standard schedule.
+    public var schedule: FitSchedule?
+    /// Fixes everything random.
+    public var seed: UInt64 = 0
+    /// Threads for BLAS and convolutions; nil leaves the setting alone.
+    public var threads: Int?
+
+    public init() {}
+
+    /// Throws for what no photo could make sense of.
+    func check(width: Int, height: Int) throws {
+        func require(_ ok: Bool, _ message: @autoclosure () -> String) throws {
+            if !ok { throw GarfaceError(.invalidArgument, "options: " + message()) }
+        }
+        try require(
+            [rectangle != nil, points5 != nil, points68 != nil].count { $0 } <= 1,
+            "give a rectangle, 5 points or 68 points, not several of them")
+        if let r = rectangle {
+            try require(
+                [r.left, r.top, r.width, r.height].allSatisfy { $0.isFinite && abs($0) < 1e6 } && r.width >= 4 && r.height >= 4,
+                "the face rectangle must have finite sides of at least 4 pixels")
+            try require(
+                r.left < Double(width) && r.top < Double(height) && r.left + r.width > 0 && r.top + r.height > 0,
+                "the face rectangle lies outside the picture of \(width) x \(height) pixels")
+        }
+        if let points = points5 { try Self.check(points, count: 5, width, height) }
+        if let points = points68 { try Self.check(points, count: 68, width, height) }
+        try require(pointErrorMM.isFinite && pointErrorMM > 0, "the expected error of the points must be positive")
+        try require((1...1000).contains(maximumFaces), "the largest number of faces must be 1 to 1000")
+        try require((1...16).contains(alignmentPasses), "alignment passes must be 1 to 16")
+        try require(leastFaceProbability >= 0 && leastFaceProbability <= 1, "the least face probability must be 0 to 1")
+        if let threads { try require((1...256).contains(threads), "threads must be 1 to 256") }
+    }
+
+    /// Points may lie somewhat outside (a face cut by the border), not elsewhere.
+    private static func check(_ points: [Double], count: Int, _ width: Int, _ height: Int) throws {
+        try PointAlignment.check(points, count: count)
+        let u = stride(from: 0, to: points.count, by: 2).map { points[$0] }
+        let v = stride(from: 1, to: points.count, by: 2).map { points[$0] }
+        let slack = 0.5 * max((u.max() ?? 0) - (u.min() ?? 0), (v.max() ?? 0) - (v.min() ?? 0))
+        let outside = (0..<count).filter { i in
+            u[i] < -0.5 || v[i] < -0.5 || u[i] > Double(width) - 0.5 || v[i] > Double(height) - 0.5
+        }
+        let far = outside.first { i in
+            u[i] < -slack || v[i] < -slack || u[i] > Double(width) + slack || v[i] > Double(height) + slack
+        }
+        if let bad = far ?? (outside.count * 2 > count ? outside.first : nil) {
+            throw GarfaceError(
+                .invalidArgument,
+                "landmarks: point \(bad) at (\(u[bad]), \(v[bad])) lies outside the picture of \(width) x \(height) pixels")
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import FaceModel
+import Fitting
+import Inversion
+import Numerics
+
+/// One reconstructed face.
+public struct ReconstructionResult: Sendable {
+    /// How the face was placed in the photo.
+    public enum Start: String, Sendable { case detector, box, points5 = "points_5", points68 = "points_68" }
+
+    public let photoWidth, photoHeight: Int
+    public let renderer: ReconstructionRenderer
+    public let start: Start
+    /// What the detector found; nil where the user said where the face is.
+    public let box: FaceBox?
+    /// The inverse network's probability that the aligned crop shows a face.
+    public let faceProbability: Double
+
+    /// The aligned frame in the photo, and its size and centre in mm.
+    public let frame: Similarity
+    public let alignedFrame: AlignedFrame
+    /// Where the head is inside the aligned frame.
+    public let pose: HeadPose<Double>
+    /// Identity (unit variance) and expression ([0,1]) coefficients.
+    public let identity, expression: [Float]
+    public let expressionNames: [String]
+    /// Style rows [rows, latent] and noise maps of GAR, coarse to fine; empty where GAR took no part.
+    public let wPlus: [Float]
+    public let wRows: Int
+    public let noise: [Float]
+
+    /// Weak perspective in photo pixels; its rotation is the head's, frame included.
+    public let camera: Camera<Double>
+    /// The 68 points in photo pixels (68,2): the jaw line on the visible contour, and fixed to the surface.
+    public let landmarks, staticLandmarks: [Double]
+    /// The 68 points fixed to the surface (68,3), mm, model space, with the expression.
+    public let landmarks3D: [Double]
+    /// Identity and expression, in camera space (turned as in the photo); identity alone, in model space. Both mm.
+    public let posed, neutral: Mesh
+
+    /// What the renderer made of the parameters, in the aligned frame; nil where none took part.
+    public let render: RGBImage?
+    /// The photo in the same frame.
+    public let crop: RGBImage
+    public let history: [FitRecord]
+    /// Seconds of each step, in order.
+    public let timing: [(step: String, seconds: Double)]
+
+    /// The head's yaw, pitch and roll in the photo, degrees.
+    public var anglesInDegrees: (yaw: Double, pitch: Double, roll: Double) {
+        let angles = Rotation.decompose(camera.rotation)
+        return (angles.yaw * 180 / .pi, angles.pitch * 180 / .pi, angles.roll * 180 / .pi)
+    }
+
+    /// Normals and depth of the posed head, on the photo's pixels (reduced by a whole number above 2048 a side) or a
+    /// window of them.
+    public func maps(_ window: PhotoWindow? = nil) throws -> SurfaceMaps {
+        try SurfaceMaps(
+            posed, scale: camera.scale, tx: camera.tx, ty: camera.ty,
+            window: window ?? PhotoWindow(photoWidth: photoWidth, photoHeight: photoHeight))
+    }
+}

@@ -1,0 +1,194 @@
+import FaceModel
+import Fitting
+import Glibc
+import Inversion
+import Numerics
+import Rasterizer
+import Renderer
+
+/// Everything a reconstruction needs that does not change: immutable, shared by any number of threads.
+public struct ReconstructionModels: Sendable {
+    public let head: HeadModel<Float>
+    public let gar: GAR<Float>?
+    public let inverse: InverseNetwork<Float>
+    public let detector: FaceDetector
+    let fit: FitModels
+    let points: PointAlignment
+
+    /// Throws where the models do not belong together.
+    public init(head: HeadModel<Float>, gar: GAR<Float>?, inverse: InverseNetwork<Float>, detector: FaceDetector) throws {
+        guard inverse.identityCount <= head.identityCount, inverse.expressionCount == head.expressionCount else {
+            throw GarfaceError(
+                .wrongModelKind,
+                "the inverse network gives \(inverse.identityCount) identity and \(inverse.expressionCount) expression coefficients; "
+                    + "the head model has \(head.identityCount) and \(head.expressionCount)")
+        }
+        guard head.landmarks.count == 68 else {
+            throw GarfaceError(.wrongModelKind, "the head model has \(head.landmarks.count) landmarks; 68 are needed")
+        }
+        if let gar {
+            guard gar.configuration.latentSize == inverse.latentSize, inverse.wRows == 1 || inverse.wRows == gar.styleCount else {
+                throw GarfaceError(
+                    .wrongModelKind,
+                    "the inverse network gives \(inverse.wRows) rows of \(inverse.latentSize) latents; the renderer has "
+                        + "\(gar.styleCount) rows of \(gar.configuration.latentSize)")
+            }
+        }
+        self.head = head
+        self.gar = gar
+        self.inverse = inverse
+        self.detector = detector
+        fit = FitModels(head: head, gar: gar, inverse: inverse)
+        points = PointAlignment(head, halfMM: fit.frame.half, centreYMM: fit.frame.centreY)
+    }
+}
+
+/// Photo in, faces out: finds and aligns, starts from the inverse network, refines through a renderer.
+///
+/// One photo at a time per object; several objects may share models on several threads.
+public final class Reconstructor {
+    public let models: ReconstructionModels
+    private let aligner: Aligner<Float>
+
+    /// Part done, 0 to 1, and the step's name; false cancels.
+    public typealias Progress = (Float, String) -> Bool
+
+    public init(_ models: ReconstructionModels) throws {
+        self.models = models
+        aligner = try Aligner(models.inverse, halfMM: models.fit.frame.half, centreYMM: models.fit.frame.centreY)
+    }
+
+    /// The faces of a photo, largest first; at least one, or an error of kind `noFace`.
+    public func reconstruct(
+        _ photo: RGBImage, options: ReconstructionOptions = .init(), progress: Progress? = nil
+    ) throws -> [ReconstructionResult] {
+        try options.check(width: photo.width, height: photo.height)
+        if options.renderer == .gar && models.gar == nil {
+            throw GarfaceError(.invalidArgument, "options: the renderer gar was asked for but no renderer weights are loaded")
+        }
+        if let threads = options.threads { setThreadCount(threads) }
+        let report = ProgressReport(progress)
+        var clock = Stopwatch()
+        try report(0, "finding the face")
+        let places = try locate(photo, options)
+        clock.mark("finding")
+        var results: [ReconstructionResult] = []
+        for (i, place) in places.enumerated() {
+            let from = 0.05 + 0.95 * Float(i) / Float(places.count), share = 0.95 / Float(places.count)
+            results.append(try refine(photo, place, options, clock) { try report(from + share * $0, $1) })
+        }
+        try report(1, "done")
+        return results
+    }
+
+    /// A face's place in the photo and the inverse network's first reading.
+    private struct Place {
+        var frame: Similarity
+        var estimate: InverseEstimate
+        var start: ReconstructionResult.Start
+        var box: FaceBox?
+    }
+
+    private func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
+        func aligned(_ frame: Similarity, _ start: ReconstructionResult.Start, passes: Int, box: FaceBox? = nil) throws -> Place {
+            let (frame, estimate) = try aligner.align(photo, from: frame, passes: passes)
+            return Place(frame: frame, estimate: estimate, start: start, box: box)
+        }
+        if let points = options.points68 {
+            return [try aligned(models.points.align(points68: points).similarity, .points68, passes: 1)]
+        }
+        if let points = options.points5 {
+            return [try aligned(models.points.align(points5: points).similarity, .points5, passes: options.alignmentPasses)]
+        }
+        if let rectangle = options.rectangle {
+            return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
+        }
+        var detection = options.detector
+        detection.maximumCount = max(detection.maximumCount, options.maximumFaces)
+        var places: [Place] = []
+        for box in try models.detector.detect(photo, options: detection) where places.count < options.maximumFaces {
+            let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
+            if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
+        }
+        guard !places.isEmpty else {
+            throw GarfaceError(
+                .noFace,
+                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, give its rectangle or points")
+        }
+        return places
+    }
+
+    /// Rectangles differ from detector to detector: of a few readings of this one, the one that looks most like a face.
+    private func bestFrame(_ photo: RGBImage, _ r: FaceRectangle) throws -> Similarity {
+        var best: (frame: Similarity, logit: Double)?
+        for factor in [1.25, 1.5, 1.8] {
+            for rise in [0.0, 0.12] {
+                let side = max(r.width, r.height)
+                let frame = Similarity(
+                    centreX: r.left + r.width / 2 - 0.5, centreY: r.top + r.height / 2 - 0.5 - rise * side, size: factor * side)
+                let logit = try aligner.estimate(photo, frame).faceLogit
+                if best == nil || logit > best!.logit { best = (frame, logit) }
+            }
+        }
+        guard let best, best.frame.isUsable else { throw GarfaceError(.invalidArgument, "options: the face rectangle is of no use") }
+        return best.frame
+    }
+
+    private func refine(
+        _ photo: RGBImage, _ place: Place, _ options: ReconstructionOptions, _ started: Stopwatch,
+        _ report: (Float, String) throws -> Void
+    ) throws -> ReconstructionResult {
+        var clock = started
+        var job = FaceJob(models: models, photo: photo, frame: place.frame, estimate: place.estimate, options: options)
+        try report(0, "aligning")
+        var stages = options.renderer == .startOnly
+            ? [] : (options.schedule ?? .standard(options.renderer.fitRenderer)).stages
+        let total = Float(max(1, stages.reduce(0) { $0 + $1.iterations }))
+        var done: Float = 0
+        // Landmark stages move the head inside the frame; the renderers want it upright and centred, so the frame
+        // follows before they begin.
+        while let first = stages.first, first.optimiser == .gaussNewton {
+            stages.removeFirst()
+            try job.run([first], .none) { try report((done + $0 * Float(first.iterations)) / total, $1) }
+            done += Float(first.iterations)
+        }
+        if !stages.isEmpty && done > 0 { job.recentre() }
+        clock.mark("landmarks")
+        if !stages.isEmpty {
+            let left = total - done
+            try job.run(stages, options.renderer.fitRenderer) { try report((done + $0 * left) / total, $1) }
+        }
+        clock.mark("refinement")
+        return try job.result(
+            start: place.start, box: place.box, faceProbability: probability(place.estimate.faceLogit), clock: clock)
+    }
+}
+
+private func probability(_ logit: Double) -> Double { 1 / (1 + exp(-logit)) }
+
+/// Turns a callback's "false" into an error.
+private struct ProgressReport {
+    let progress: Reconstructor.Progress?
+    init(_ progress: Reconstructor.Progress?) { self.progress = progress }
+    func callAsFunction(_ part: Float, _ step: String) throws {
+        if let progress, !progress(min(1, part), step) { throw GarfaceError(.cancelled, "the reconstruction was cancelled") }
+    }
+}
+
+/// Seconds per step.
+struct Stopwatch {
+    private(set) var steps: [(step: String, seconds: Double)] = []
+    private var last = Stopwatch.now()
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+    }
+
+    mutating func mark(_ step: String) {
+        let now = Self.now()
+        steps.append((step, now - last))
+        last = now
+    }
+}
