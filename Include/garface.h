@@ -141,11 +141,114 @@ gar_status gar_threads_set(int32_t count);
 typedef bool (*gar_progress_callback)(void *user, float fraction, const char *stage);
 
 /* =============================================================================================
+ * 2. Simple: a photo in, a folder out
+ * ============================================================================================= */
+
+/* What explains the photo while the face is refined. Every choice starts from the same detector
+ * and inverse network. */
+typedef int32_t gar_renderer_kind;
+enum {
+    GAR_RENDERER_GAR = 0,       /* the generative adversarial renderer: the method of this library */
+    GAR_RENDERER_SH = 1,        /* spherical-harmonics shading of vertex albedo, the classical baseline */
+    GAR_RENDERER_LANDMARKS = 2, /* no renderer: the 68 points only */
+    GAR_RENDERER_START = 3      /* no refinement: what the inverse network says */
+};
+
+/* Which files are written to a folder: a sum of these. */
+enum {
+    GAR_WRITE_PARAMETERS = 1, /* parameters.json and parameters.safetensors */
+    GAR_WRITE_LANDMARKS = 2,  /* landmarks.pts (visible contour), landmarks_static.pts, landmarks.json */
+    GAR_WRITE_OBJ = 4,        /* head_posed.obj and head_neutral.obj, mm */
+    GAR_WRITE_PLY = 8,        /* head_posed.ply and head_neutral.ply, mm */
+    GAR_WRITE_MAPS = 16,      /* normals.png and depth.png */
+    GAR_WRITE_PICTURES = 32,  /* render.png (where a renderer took part) and crop.png, the photo it saw */
+    GAR_WRITE_OVERLAY = 64,   /* overlay.png: photo, mesh over photo, normals and render side by side */
+    GAR_WRITE_ALL = 127
+};
+
+/* A face in a photo: the square that the head fills in the aligned frame. The layout is frozen. */
+typedef struct gar_face {
+    float centre_u; /* pixels, the square's centre */
+    float centre_v;
+    float size;     /* pixels, the square's side: 230 mm of the head model */
+    float roll;     /* degrees, positive counter-clockwise in the picture */
+    float score;    /* 0 to 1, how sure the detector is; ignored as input */
+} gar_face;
+
+/* Options of a reconstruction. Fill with gar_options_init, then change what you want. At most one of
+ * landmarks, face and box may be given; with none of them the face is searched for. */
+typedef struct gar_options {
+    size_t struct_size;          /* set by gar_options_init */
+    uint64_t seed;               /* seeds every random choice; 0 */
+    gar_renderer_kind renderer;  /* GAR_RENDERER_GAR */
+    uint32_t files;              /* GAR_WRITE_..., for gar_reconstruct_file; GAR_WRITE_ALL */
+    bool all_faces;              /* gar_reconstruct_file: every face; the names of the files then open
+                                    with face1_, face2_, ...; false, which takes the largest */
+    int32_t landmark_count;      /* 0, 5 or 68: how many points `landmarks` holds; 0 */
+    const float *landmarks;      /* optional: u, v pairs in photo pixels, jaw points on the visible
+                                    contour; finite and in the photo (cut faces may reach out); NULL */
+    const gar_face *face;        /* optional: take this face, from gar_faces_detect; NULL */
+    const float *box;            /* optional: the face's box as left, top, width, height in pixels, about
+                                    ear to ear and brows to chin as face detectors give it; NULL */
+    const char *schedule;        /* optional: the stages of the fit as JSON, see gar_schedule_get_json;
+                                    NULL takes the standard ones of `renderer` */
+    gar_progress_callback progress; /* optional; NULL */
+    void *progress_user;         /* handed to `progress` */
+} gar_options;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_options_init(gar_options *options);
+
+/* Reconstructs the face in a PNG or JPEG file with the models inside the library and writes the
+ * result into `folder`, which is created if need be. All files are written or none. The models are
+ * loaded for every call; use gar_models and gar_reconstruct for many photos.
+ *
+ * options   optional: NULL takes the defaults
+ * Errors    GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_UNSUPPORTED_FORMAT,
+ *           GAR_TOO_LARGE (the photo), GAR_NO_FACE, GAR_FILE_UNWRITABLE (the folder),
+ *           GAR_CANCELLED, GAR_NUMERICAL_FAILURE
+ * Any thread. Since 0.1. */
+gar_status gar_reconstruct_file(const char *photo, const char *folder, const gar_options *options);
+
+/* =============================================================================================
  * 3. Context: models, images, faces, results
  * ============================================================================================= */
 
+/* Everything that was learnt: head model, renderer, inverse network, face detector. Immutable. */
+typedef struct gar_models gar_models;
 /* A picture. Immutable. */
 typedef struct gar_image gar_image;
+/* A reconstructed face. Immutable. */
+typedef struct gar_result gar_result;
+
+/* Files that replace the models inside the library; NULL keeps the one inside. Each is a
+ * safetensors file with a `garface` metadata entry (kind, version, sizes). */
+typedef struct gar_model_files {
+    size_t struct_size;          /* set by gar_model_files_init */
+    const char *head_model;      /* kind "head-model" */
+    const char *renderer;        /* kind "gar" */
+    const char *inverse_network; /* kind "inverse-network" */
+    const char *face_detector;   /* kind "face-detector" */
+} gar_model_files;
+
+/* Fills the defaults (NULL everywhere). Does nothing for NULL. Any thread. Since 0.1. */
+void gar_model_files_init(gar_model_files *files);
+
+/* Loads models once, to be shared by all threads.
+ *
+ * files   optional: NULL takes all models inside the library
+ * out     receives the handle; release it with gar_models_release
+ * Errors  GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_WRONG_MODEL (another
+ *         kind, version or size, or models that do not fit each other), GAR_TOO_LARGE
+ * Any thread. Since 0.1. */
+gar_status gar_models_load(const gar_model_files *files, gar_models **out);
+
+/* Releases models; results and fits made with them stay valid. Any thread. Since 0.1. */
+void gar_models_release(gar_models *models);
+
+/* What the models are, as a JSON object: kinds, sizes, where each came from. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_models_get_json(const gar_models *models, char *buffer, size_t capacity, size_t *count);
 
 /* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). JPEG orientation
  * tags are honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
@@ -184,6 +287,94 @@ gar_status gar_image_get_pixels(
 /* Writes an image to a .png, .jpg or .jpeg file, whole or not at all. Any thread.
  * Errors  GAR_UNSUPPORTED_FORMAT, GAR_FILE_UNWRITABLE. Since 0.1. */
 gar_status gar_image_write(const gar_image *image, const char *path);
+
+/* Finds faces, largest first; upright or rolled by up to about 45 degrees. A picture without faces
+ * is no error: *count is 0. See "Sizes" above; every call searches, so a buffer of, say, 64 faces
+ * saves asking for the size.
+ *
+ * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_faces_detect(
+    const gar_models *models, const gar_image *image, gar_face *buffer, size_t capacity,
+    size_t *count);
+
+/* Reconstructs one face: the one that options->landmarks, ->face or ->box points at, else the
+ * largest that is found. options->files and ->all_faces do not matter here.
+ *
+ * options   optional: NULL takes the defaults
+ * out       receives the handle; release it with gar_result_release
+ * Errors    GAR_NO_FACE, GAR_CANCELLED, GAR_NUMERICAL_FAILURE, GAR_MALFORMED_FILE (the schedule)
+ * Any thread; `progress` is called on it. Since 0.1. */
+gar_status gar_reconstruct(
+    const gar_models *models, const gar_image *image, const gar_options *options,
+    gar_result **out);
+
+/* Releases a result. Any thread. Since 0.1. */
+void gar_result_release(gar_result *result);
+
+/* The arrays of a result, row-major. Some are absent (0 elements) where no renderer took part. */
+typedef int32_t gar_array;
+enum {
+    GAR_ARRAY_IDENTITY = 0,          /* [I] identity coefficients, unit variance */
+    GAR_ARRAY_EXPRESSION = 1,        /* [E] expression coefficients, 0 to 1 */
+    GAR_ARRAY_POSE = 2,              /* [3] yaw, pitch, roll in degrees */
+    GAR_ARRAY_CAMERA = 3,            /* [3, 4] (u, v, depth) = M (x, y, z, 1), model mm to photo pixels;
+                                        depth, in pixels too, grows towards the viewer */
+    GAR_ARRAY_WPLUS = 4,             /* [R, L] styles of the renderer; may be absent */
+    GAR_ARRAY_NOISE = 5,             /* [M] noise maps, coarse to fine; may be absent */
+    GAR_ARRAY_LANDMARKS = 6,         /* [68, 2] photo pixels, the jaw on the visible contour */
+    GAR_ARRAY_LANDMARKS_STATIC = 7,  /* [68, 2] photo pixels, fixed to the surface */
+    GAR_ARRAY_LANDMARKS_3D = 8,      /* [68, 3] fixed to the surface, model space, mm */
+    GAR_ARRAY_VERTICES = 9,          /* [V, 3] with expression, model space, mm */
+    GAR_ARRAY_VERTICES_POSED = 10,   /* [V, 3] with expression, camera space (R p), mm */
+    GAR_ARRAY_VERTICES_NEUTRAL = 11, /* [V, 3] without expression, model space, mm */
+    GAR_ARRAY_NORMALS_POSED = 12,    /* [V, 3] unit normals, camera space */
+    GAR_ARRAY_NORMAL_MAP = 13,       /* [h, w, 3] unit normals, camera space, on the photo's pixels; 0
+                                        beside the head. Above 2048 pixels a side, whole blocks of
+                                        photo pixels share one: see gar_result_get_shape */
+    GAR_ARRAY_DEPTH_MAP = 14         /* [h, w] mm towards the viewer, 0 at the model's origin, on the
+                                        same pixels; NaN beside the head */
+};
+
+/* The shape of an array: its rank (1 to 3) and, written to shape[0], [1], [2], its dimensions, 1
+ * beyond the rank. Absent arrays have a dimension of 0. Any thread. Since 0.1. */
+gar_status gar_result_get_shape(
+    const gar_result *result, gar_array which, int32_t *rank, int32_t shape[3]);
+
+/* Copies an array out. See "Sizes" above. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_result_get_array(
+    const gar_result *result, gar_array which, float *buffer, size_t capacity, size_t *count);
+
+/* [F, 3] vertex indices of the meshes, counter-clockwise from outside. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_result_get_triangles(
+    const gar_result *result, int32_t *buffer, size_t capacity, size_t *count);
+
+/* The pictures of a result. */
+typedef int32_t gar_picture;
+enum {
+    GAR_PICTURE_CROP = 0,    /* the photo in the aligned frame */
+    GAR_PICTURE_RENDER = 1,  /* what the renderer made, in the aligned frame; may be absent */
+    GAR_PICTURE_NORMALS = 2, /* the normal map, 127.5 (n + 1) */
+    GAR_PICTURE_OVERLAY = 3  /* photo, mesh over photo, normals and render side by side */
+};
+
+/* A picture of a result, as an image of its own; release it with gar_image_release.
+ * GAR_INVALID_ARGUMENT for a render where no renderer took part. Any thread. Since 0.1. */
+gar_status gar_result_get_picture(
+    const gar_result *result, gar_picture which, gar_image **out);
+
+/* Parameters, camera, landmarks, timing and the history of every loss as a JSON object: what
+ * parameters.json holds. Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_result_get_json(
+    const gar_result *result, char *buffer, size_t capacity, size_t *count);
+
+/* Writes files into a folder, which is created if need be; all of them or none.
+ *
+ * files   a sum of GAR_WRITE_..., not 0
+ * Errors  GAR_FILE_UNWRITABLE
+ * Any thread. Since 0.1. */
+gar_status gar_result_write(const gar_result *result, const char *folder, uint32_t files);
 
 /* =============================================================================================
  * 4. Advanced: the parts on their own
@@ -369,6 +560,44 @@ gar_status gar_renderer_render_backward(
  * Errors  GAR_TOO_LARGE. Since 0.1. */
 gar_status gar_image_from_picture(
     const float *picture, int32_t width, int32_t height, gar_image **out);
+
+/* A fit, stage by stage. It holds working memory: one thread at a time, GAR_BUSY otherwise. */
+typedef struct gar_fit gar_fit;
+
+/* The standard stages of a renderer as JSON, to be edited and given back:
+ * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
+ * ["identity", "expression", "rotation", "similarity", "wPlus", ...], "weights": {...}, "steps":
+ * {...}, "tolerance"}]}. Empty for GAR_RENDERER_LANDMARKS's refinement and GAR_RENDERER_START.
+ * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_schedule_get_json(
+    gar_renderer_kind renderer, char *buffer, size_t capacity, size_t *count);
+
+/* Finds and aligns a face and starts from the inverse network, as gar_reconstruct does; nothing is
+ * refined yet.
+ *
+ * options   optional: NULL takes the defaults. `progress` and `schedule` do not matter here
+ * out       receives the handle; release it with gar_fit_release
+ * Errors    GAR_NO_FACE
+ * Any thread. Since 0.1. */
+gar_status gar_fit_create(
+    const gar_models *models, const gar_image *image, const gar_options *options, gar_fit **out);
+
+/* Releases a fit; its results stay valid. Any thread. Since 0.1. */
+void gar_fit_release(gar_fit *fit);
+
+/* Runs stages from where the fit stands: one, several, or the same again.
+ *
+ * schedule  optional: JSON as gar_schedule_get_json gives it; NULL takes the standard stages
+ * progress  optional
+ * Errors    GAR_MALFORMED_FILE (the schedule), GAR_CANCELLED (the fit then stands where the stage
+ *           before ended), GAR_NUMERICAL_FAILURE, GAR_BUSY
+ * Since 0.1. */
+gar_status gar_fit_run(
+    gar_fit *fit, const char *schedule, gar_progress_callback progress, void *progress_user);
+
+/* The face as the fit stands, with the history so far; release it with gar_result_release.
+ * Errors  GAR_NUMERICAL_FAILURE, GAR_BUSY. Since 0.1. */
+gar_status gar_fit_get_result(gar_fit *fit, gar_result **out);
 
 #ifdef __cplusplus
 }

@@ -14,11 +14,12 @@ struct Tool: ParsableCommand {
 
             and look at out/overlay.png, out/posed.obj and out/result.json.
 
-            Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 no face found, 4 a file cannot be read or is
-            damaged, 5 the output cannot be written, 6 cancelled (Ctrl-C).
+            Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 no face found,
+            4 a file cannot be read or is damaged, 5 the output cannot be written,
+            6 cancelled (Ctrl-C).
             """,
         version: versionText,
-        subcommands: [InfoCommand.self])
+        subcommands: [ReconstructCommand.self, RenderCommand.self, InfoCommand.self])
 
     /// Like the parser's own, but with this tool's exit codes.
     static func main() {

@@ -21,7 +21,7 @@ if ldd "$prefix/bin/garface" "$prefix/lib/libgarface.so.1" | grep -iE 'libswift|
 fi
 
 complete() { # folder: everything a result consists of is there and not empty
-    for file in result.json parameters.safetensors posed.obj neutral.obj posed.ply neutral.ply overlay.png render.png; do
+    for file in parameters.json parameters.safetensors landmarks.pts head_posed.obj head_neutral.obj head_posed.ply head_neutral.ply normals.png depth.png render.png crop.png overlay.png; do
         [ -s "$1/$file" ] || { echo "install: $1/$file is missing" >&2; exit 1; }
     done
     if find "$1" -name '*.part' | grep -q .; then echo "install: temporary files in $1" >&2; exit 1; fi

@@ -61,7 +61,7 @@ void run(const char *path, const std::string &folder) {
         check(gar_reconstruct(models.get(), photo.get(), &options, &rawResult));
         const Handle<gar_result> result(rawResult);
         const auto pose = array(result.get(), GAR_ARRAY_POSE);
-        const auto points = array(result.get(), GAR_ARRAY_LANDMARKS_CONTOUR);
+        const auto points = array(result.get(), GAR_ARRAY_LANDMARKS);
         std::printf("face %zu: yaw %.1f, pitch %.1f, roll %.1f degrees; nose tip at pixel %.1f, %.1f\n", i + 1,
                     pose[0], pose[1], pose[2], points[2 * 30], points[2 * 30 + 1]);
         check(gar_result_write(result.get(), (folder + "/face-" + std::to_string(i + 1)).c_str(), GAR_WRITE_ALL));

@@ -16,7 +16,7 @@ def main() -> int:
         print(f"\n{photo}: {error}", file=sys.stderr)
         return 1
     print(f"\nyaw {result.yaw:.1f}, pitch {result.pitch:.1f}, roll {result.roll:.1f} degrees")
-    print(f"{len(result.vertices)} vertices; nose tip at pixel {result.landmarks_contour[30].round(1)}")
+    print(f"{len(result.vertices)} vertices; nose tip at pixel {result.landmarks[30].round(1)}")
     result.write(folder)
     print("written to", folder)
     return 0

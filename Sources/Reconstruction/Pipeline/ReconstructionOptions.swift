@@ -35,8 +35,10 @@ public struct FaceRectangle: Sendable, Equatable {
 
 public struct ReconstructionOptions: Sendable {
     public var renderer = ReconstructionRenderer.gar
-    /// Where the face is, if it is not to be searched: at most one of the three.
+    /// Where the face is, if it is not to be searched: at most one of the four.
     public var rectangle: FaceRectangle?
+    /// A face as the detector gave it.
+    public var face: FaceBox?
     /// (u, v) of 5 points: eye centre at image left, eye centre at image right, nose tip, mouth corner at image left,
     /// mouth corner at image right.
     public var points5: [Double]?
@@ -66,8 +68,8 @@ public struct ReconstructionOptions: Sendable {
             if !ok { throw GarfaceError(.invalidArgument, "options: " + message()) }
         }
         try require(
-            [rectangle != nil, points5 != nil, points68 != nil].count { $0 } <= 1,
-            "give a rectangle, 5 points or 68 points, not several of them")
+            [rectangle != nil, face != nil, points5 != nil, points68 != nil].count { $0 } <= 1,
+            "give a face, a rectangle, 5 points or 68 points, not several of them")
         if let r = rectangle {
             try require(
                 [r.left, r.top, r.width, r.height].allSatisfy { $0.isFinite && abs($0) < 1e6 } && r.width >= 4 && r.height >= 4,
@@ -75,6 +77,9 @@ public struct ReconstructionOptions: Sendable {
             try require(
                 r.left < Double(width) && r.top < Double(height) && r.left + r.width > 0 && r.top + r.height > 0,
                 "the face rectangle lies outside the picture of \(width) x \(height) pixels")
+        }
+        if let face {
+            try require(face.similarity.isUsable && face.size >= 4, "the face must have a finite place and at least 4 pixels")
         }
         if let points = points5 { try Self.check(points, count: 5, width, height) }
         if let points = points68 { try Self.check(points, count: 68, width, height) }

@@ -81,15 +81,27 @@ public final class Reconstructor {
         return results
     }
 
+    /// The faces of a photo that `reconstruct` would take, largest first; none where there is none.
+    public func faces(_ photo: RGBImage, options: ReconstructionOptions = .init()) throws -> [FaceBox] {
+        var options = options
+        (options.rectangle, options.points5, options.points68, options.face) = (nil, nil, nil, nil)
+        options.maximumFaces = 1000
+        do {
+            return try locate(photo, options).compactMap(\.box)
+        } catch let error as GarfaceError where error.kind == .noFace {
+            return []
+        }
+    }
+
     /// A face's place in the photo and the inverse network's first reading.
-    private struct Place {
+    struct Place {
         var frame: Similarity
         var estimate: InverseEstimate
         var start: ReconstructionResult.Start
         var box: FaceBox?
     }
 
-    private func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
+    func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
         func aligned(_ frame: Similarity, _ start: ReconstructionResult.Start, passes: Int, box: FaceBox? = nil) throws -> Place {
             let (frame, estimate) = try aligner.align(photo, from: frame, passes: passes)
             return Place(frame: frame, estimate: estimate, start: start, box: box)
@@ -99,6 +111,9 @@ public final class Reconstructor {
         }
         if let points = options.points5 {
             return [try aligned(models.points.align(points5: points).similarity, .points5, passes: options.alignmentPasses)]
+        }
+        if let face = options.face {
+            return [try aligned(face.similarity, .detector, passes: options.alignmentPasses, box: face)]
         }
         if let rectangle = options.rectangle {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
@@ -164,10 +179,10 @@ public final class Reconstructor {
     }
 }
 
-private func probability(_ logit: Double) -> Double { 1 / (1 + exp(-logit)) }
+func probability(_ logit: Double) -> Double { 1 / (1 + exp(-logit)) }
 
 /// Turns a callback's "false" into an error.
-private struct ProgressReport {
+struct ProgressReport {
     let progress: Reconstructor.Progress?
     init(_ progress: Reconstructor.Progress?) { self.progress = progress }
     func callAsFunction(_ part: Float, _ step: String) throws {

@@ -15,7 +15,10 @@ from ._head import HeadModel, pose_angles, pose_matrix
 from ._image import Image
 from ._library import check as _check
 from ._library import lib as _lib
+from ._models import Face, Models, detect_faces
+from ._reconstruct import Fit, reconstruct, reconstruct_all, reconstruct_file, standard_schedule
 from ._renderer import Renderer, image_from_picture
+from ._result import Result
 from .errors import (
     BusyError,
     CancelledError,

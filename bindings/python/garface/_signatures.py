@@ -37,9 +37,72 @@ CONSTANTS = {
     "GAR_NUMERICAL_FAILURE": 13,
     "GAR_BUSY": 14,
     "GAR_INTERNAL_ERROR": 15,
+    "GAR_RENDERER_GAR": 0,
+    "GAR_RENDERER_SH": 1,
+    "GAR_RENDERER_LANDMARKS": 2,
+    "GAR_RENDERER_START": 3,
+    "GAR_WRITE_PARAMETERS": 1,
+    "GAR_WRITE_LANDMARKS": 2,
+    "GAR_WRITE_OBJ": 4,
+    "GAR_WRITE_PLY": 8,
+    "GAR_WRITE_MAPS": 16,
+    "GAR_WRITE_PICTURES": 32,
+    "GAR_WRITE_OVERLAY": 64,
+    "GAR_WRITE_ALL": 127,
+    "GAR_ARRAY_IDENTITY": 0,
+    "GAR_ARRAY_EXPRESSION": 1,
+    "GAR_ARRAY_POSE": 2,
+    "GAR_ARRAY_CAMERA": 3,
+    "GAR_ARRAY_WPLUS": 4,
+    "GAR_ARRAY_NOISE": 5,
+    "GAR_ARRAY_LANDMARKS": 6,
+    "GAR_ARRAY_LANDMARKS_STATIC": 7,
+    "GAR_ARRAY_LANDMARKS_3D": 8,
+    "GAR_ARRAY_VERTICES": 9,
+    "GAR_ARRAY_VERTICES_POSED": 10,
+    "GAR_ARRAY_VERTICES_NEUTRAL": 11,
+    "GAR_ARRAY_NORMALS_POSED": 12,
+    "GAR_ARRAY_NORMAL_MAP": 13,
+    "GAR_ARRAY_DEPTH_MAP": 14,
+    "GAR_PICTURE_CROP": 0,
+    "GAR_PICTURE_RENDER": 1,
+    "GAR_PICTURE_NORMALS": 2,
+    "GAR_PICTURE_OVERLAY": 3,
 }
 
-STRUCTURES = {}
+
+class Face(ctypes.Structure):
+    _fields_ = [("centre_u", c_float), ("centre_v", c_float), ("size", c_float), ("roll", c_float), ("score", c_float)]
+
+
+class Options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("seed", c_uint64),
+        ("renderer", c_int32),
+        ("files", c_uint32),
+        ("all_faces", c_bool),
+        ("landmark_count", c_int32),
+        ("landmarks", POINTER(c_float)),
+        ("face", POINTER(Face)),
+        ("box", POINTER(c_float)),
+        ("schedule", c_char_p),
+        ("progress", ProgressCallback),
+        ("progress_user", c_void_p),
+    ]
+
+
+class ModelFiles(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("head_model", c_char_p),
+        ("renderer", c_char_p),
+        ("inverse_network", c_char_p),
+        ("face_detector", c_char_p),
+    ]
+
+
+STRUCTURES = {"gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles}
 
 # name: (result, [arguments])
 SIGNATURES = {
@@ -49,7 +112,14 @@ SIGNATURES = {
     "gar_status_string": (c_char_p, [_status]),
     "gar_last_error": (c_char_p, []),
     "gar_threads_set": (_status, [c_int32]),
+    # 2. Simple
+    "gar_options_init": (None, [POINTER(Options)]),
+    "gar_reconstruct_file": (_status, [c_char_p, c_char_p, POINTER(Options)]),
     # 3. Context
+    "gar_model_files_init": (None, [POINTER(ModelFiles)]),
+    "gar_models_load": (_status, [POINTER(ModelFiles), _handle_out]),
+    "gar_models_release": (None, [Handle]),
+    "gar_models_get_json": (_status, [Handle, _chars, c_size_t, _size_out]),
     "gar_image_load": (_status, [c_char_p, _handle_out]),
     "gar_image_decode": (_status, [_bytes, c_size_t, _handle_out]),
     "gar_image_create": (_status, [_bytes, c_int32, c_int32, c_size_t, _handle_out]),
@@ -57,6 +127,15 @@ SIGNATURES = {
     "gar_image_get_size": (_status, [Handle, _ints, _ints]),
     "gar_image_get_pixels": (_status, [Handle, _bytes, c_size_t, _size_out]),
     "gar_image_write": (_status, [Handle, c_char_p]),
+    "gar_faces_detect": (_status, [Handle, Handle, POINTER(Face), c_size_t, _size_out]),
+    "gar_reconstruct": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
+    "gar_result_release": (None, [Handle]),
+    "gar_result_get_shape": (_status, [Handle, c_int32, _ints, _ints]),
+    "gar_result_get_array": (_status, [Handle, c_int32, _floats, c_size_t, _size_out]),
+    "gar_result_get_triangles": (_status, [Handle, _ints, c_size_t, _size_out]),
+    "gar_result_get_picture": (_status, [Handle, c_int32, _handle_out]),
+    "gar_result_get_json": (_status, [Handle, _chars, c_size_t, _size_out]),
+    "gar_result_write": (_status, [Handle, c_char_p, c_uint32]),
     # 4. Advanced: head model
     "gar_head_load": (_status, [c_char_p, _handle_out]),
     "gar_head_release": (None, [Handle]),
@@ -73,6 +152,12 @@ SIGNATURES = {
     "gar_head_landmarks_contour": (_status, [Handle, _floats, c_float, c_float, c_float, _floats]),
     "gar_head_sample": (_status, [Handle, c_uint64, _floats, _floats]),
     "gar_head_prior": (_status, [Handle, _floats, _floats, _floats, _floats, _floats]),
+    # 4. Advanced: fits
+    "gar_schedule_get_json": (_status, [c_int32, _chars, c_size_t, _size_out]),
+    "gar_fit_create": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
+    "gar_fit_release": (None, [Handle]),
+    "gar_fit_run": (_status, [Handle, c_char_p, ProgressCallback, c_void_p]),
+    "gar_fit_get_result": (_status, [Handle, _handle_out]),
     # 4. Advanced: renderer
     "gar_renderer_load": (_status, [c_char_p, _handle_out]),
     "gar_renderer_release": (None, [Handle]),

@@ -1,0 +1,104 @@
+import Fitting
+import GarfaceHeader
+import Inversion
+import Numerics
+import Reconstruction
+
+/// Reads a struct that may come from a program built against an older header: fields it does not know
+/// keep their defaults.
+private func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, least: Int, defaults: S, _ argument: String) throws -> S {
+    guard size >= least, size <= MemoryLayout<S>.size else {
+        throw invalid(
+            "\(argument)->struct_size: is \(UInt(bitPattern: size)), expected \(least) to \(MemoryLayout<S>.size); "
+                + "fill the struct with its _init function")
+    }
+    var result = defaults
+    withUnsafeMutableBytes(of: &result) { $0.copyMemory(from: UnsafeRawBufferPointer(start: given, count: size)) }
+    return result
+}
+
+private func defaultOptions() -> gar_options {
+    var options = gar_options()
+    options.struct_size = MemoryLayout<gar_options>.size
+    options.renderer = gar_renderer_kind(GAR_RENDERER_GAR)
+    options.files = UInt32(GAR_WRITE_ALL)
+    return options
+}
+
+private func defaultFiles() -> gar_model_files {
+    var files = gar_model_files()
+    files.struct_size = MemoryLayout<gar_model_files>.size
+    return files
+}
+
+@_cdecl("gar_options_init")
+public func garOptionsInit(_ options: UnsafeMutablePointer<gar_options>?) { options?.pointee = defaultOptions() }
+
+@_cdecl("gar_model_files_init")
+public func garModelFilesInit(_ files: UnsafeMutablePointer<gar_model_files>?) { files?.pointee = defaultFiles() }
+
+func modelFiles(_ given: UnsafePointer<gar_model_files>?) throws -> gar_model_files {
+    guard let given else { return defaultFiles() }
+    return try versioned(
+        given, given.pointee.struct_size, least: MemoryLayout<gar_model_files>.size, defaults: defaultFiles(), "files")
+}
+
+/// Options as the core has them, with what only the boundary needs.
+struct CallOptions {
+    var core = ReconstructionOptions()
+    var files = OutputSelection.all
+    var progress: Reconstructor.Progress?
+
+    init(_ given: UnsafePointer<gar_options>?) throws {
+        guard let given else { return }
+        let o = try versioned(
+            given, given.pointee.struct_size, least: MemoryLayout<gar_options>.size, defaults: defaultOptions(), "options")
+        core.renderer = try renderer(o.renderer, "options->renderer")
+        core.seed = o.seed
+        files = try selection(o.files, "options->files")
+        // A C program may have left any byte in a bool.
+        core.maximumFaces = withUnsafeBytes(of: o.all_faces) { $0[0] } != 0 ? 1000 : 1
+        if o.landmark_count != 0 {
+            guard o.landmark_count == 5 || o.landmark_count == 68 else {
+                throw invalid("options->landmark_count: is \(o.landmark_count), expected 0, 5 or 68")
+            }
+            let count = 2 * Int(o.landmark_count)
+            let points = try finite(o.landmarks, count, "options->landmarks")
+            let list = (0..<count).map { Double(points[$0]) }
+            if o.landmark_count == 5 { core.points5 = list } else { core.points68 = list }
+        }
+        if let box = o.box {
+            let b = try finite(box, 4, "options->box")
+            core.rectangle = FaceRectangle(left: Double(b[0]), top: Double(b[1]), width: Double(b[2]), height: Double(b[3]))
+        }
+        if let face = o.face?.pointee { core.face = try faceBox(face, "options->face") }
+        if o.schedule != nil { core.schedule = try schedule(o.schedule, "options->schedule") }
+        progress = progressClosure(o.progress, o.progress_user)
+    }
+}
+
+func renderer(_ kind: gar_renderer_kind, _ argument: String) throws -> ReconstructionRenderer {
+    switch Int(kind) {
+    case GAR_RENDERER_GAR: .gar
+    case GAR_RENDERER_SH: .sphericalHarmonics
+    case GAR_RENDERER_LANDMARKS: .landmarksOnly
+    case GAR_RENDERER_START: .startOnly
+    default: throw invalid("\(argument): is \(kind), expected one of GAR_RENDERER_...")
+    }
+}
+
+func selection(_ files: UInt32, _ argument: String) throws -> OutputSelection {
+    guard files != 0, files & ~UInt32(GAR_WRITE_ALL) == 0 else {
+        throw invalid("\(argument): is \(files), expected a sum of GAR_WRITE_...")
+    }
+    return OutputSelection(rawValue: files)
+}
+
+func schedule(_ json: UnsafePointer<CChar>?, _ argument: String) throws -> FitSchedule {
+    try FitSchedule(json: JSONValue(parsing: try text(json, argument)))
+}
+
+func progressClosure(_ callback: gar_progress_callback?, _ user: UnsafeMutableRawPointer?) -> Reconstructor.Progress? {
+    guard let callback else { return nil }
+    return { fraction, stage in stage.withCString { callback(user, fraction, $0) } }
+}

@@ -1,0 +1,74 @@
+import GarfaceHeader
+import Glibc
+import Inversion
+import Numerics
+import Reconstruction
+
+/// A face as the core has it: radians and doubles, checked.
+func faceBox(_ face: gar_face, _ argument: String) throws -> FaceBox {
+    guard [face.centre_u, face.centre_v, face.size, face.roll].allSatisfy(\.isFinite), face.size >= 4, face.size < 1e6,
+        abs(face.centre_u) < 1e6, abs(face.centre_v) < 1e6
+    else {
+        throw invalid("\(argument): expected finite numbers and a size of at least 4 pixels")
+    }
+    return FaceBox(
+        centreX: Double(face.centre_u), centreY: Double(face.centre_v), size: Double(face.size),
+        roll: Double(face.roll) * .pi / 180, score: face.score.isFinite ? Double(face.score) : 0)
+}
+
+@_cdecl("gar_faces_detect")
+public func garFacesDetect(
+    _ models: OpaquePointer?, _ image: OpaquePointer?, _ buffer: UnsafeMutablePointer<gar_face>?, _ capacity: Int,
+    _ count: UnsafeMutablePointer<Int>?
+) -> gar_status {
+    call {
+        let models = try resolve(models, ModelsHandle.self, "models").models
+        let image = try resolve(image, ImageHandle.self, "image").image
+        _ = try required(count, "count")
+        let faces = try Reconstructor(models).faces(image).map {
+            gar_face(
+                centre_u: Float($0.centreX), centre_v: Float($0.centreY), size: Float($0.size), roll: Float($0.roll * 180 / .pi),
+                score: Float($0.score))
+        }
+        try deliver(faces, buffer, capacity, count)
+    }
+}
+
+@_cdecl("gar_reconstruct")
+public func garReconstruct(
+    _ models: OpaquePointer?, _ image: OpaquePointer?, _ options: UnsafePointer<gar_options>?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> gar_status {
+    call {
+        try create(out, "out") {
+            let models = try resolve(models, ModelsHandle.self, "models").models
+            let image = try resolve(image, ImageHandle.self, "image").image
+            var options = try CallOptions(options)
+            options.core.maximumFaces = 1
+            let results = try Reconstructor(models).reconstruct(image, options: options.core, progress: options.progress)
+            guard let result = results.first else { throw GarfaceError(.noFace, "no face was found") }
+            return ResultHandle(result, photo: image)
+        }
+    }
+}
+
+@_cdecl("gar_reconstruct_file")
+public func garReconstructFile(
+    _ photo: UnsafePointer<CChar>?, _ folder: UnsafePointer<CChar>?, _ options: UnsafePointer<gar_options>?
+) -> gar_status {
+    call {
+        let photo = try text(photo, "photo"), folder = try text(folder, "folder")
+        let options = try CallOptions(options)
+        let image = try ImageFile.read(photo)
+        // Before the work: a folder that cannot be written is known at once.
+        let output = try OutputFolder(folder)
+        defer { output.discard() }
+        let models = try ModelsHandle(files: modelFiles(nil)).models
+        let results = try Reconstructor(models).reconstruct(image, options: options.core, progress: options.progress)
+        for (i, result) in results.enumerated() {
+            let prefix = options.core.maximumFaces > 1 ? "face\(i + 1)_" : ""
+            try result.add(to: output, photo: image, selection: options.files, prefix: prefix)
+        }
+        try output.commit()
+    }
+}

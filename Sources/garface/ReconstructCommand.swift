@@ -1,0 +1,160 @@
+import ArgumentParser
+import Fitting
+import Inversion
+import Numerics
+import Reconstruction
+
+struct ReconstructCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reconstruct",
+        abstract: "Turn a photo into a 3D face: meshes, parameters, landmarks and pictures in a folder.",
+        discussion: """
+            Nothing but the photo is needed:
+
+              garface reconstruct photo.png --output out
+
+            Every face of a group photo (files named face1_..., face2_...):
+
+              garface reconstruct group.png --output out --all-faces
+
+            When the face is not found, say where it is: a box around it (left, top,
+            width, height in pixels), or 5 or 68 points in a .pts file. 68 points are
+            fitted to as well:
+
+              garface reconstruct photo.png --output out --box 120,80,200,220
+              garface reconstruct photo.png --output out --landmarks photo.pts
+
+            The classical renderer, or none, for comparison:
+
+              garface reconstruct photo.png --output out --renderer sh
+
+            Look at overlay.png first: photo with landmarks, mesh, normals, render.
+            Meshes are in millimetres; parameters.json has identity, expression, pose,
+            camera and the history of every loss. All files are written or none.
+            """)
+
+    enum RendererName: String, ExpressibleByArgument, CaseIterable {
+        case gar, sh, landmarks, start
+        var core: ReconstructionRenderer {
+            switch self {
+            case .gar: .gar
+            case .sh: .sphericalHarmonics
+            case .landmarks: .landmarksOnly
+            case .start: .startOnly
+            }
+        }
+    }
+
+    @Argument(help: "The photo: a PNG file, or a JPEG file if this build reads JPEG.")
+    var photo: String
+
+    @Option(name: [.short, .long], help: ArgumentHelp("The folder for the results; made if need be.", valueName: "folder"))
+    var output: String
+
+    @Option(help: ArgumentHelp(
+        "What explains the photo: gar (the method), sh (spherical-harmonics shading), landmarks (no renderer), start (no refinement).",
+        valueName: "name"))
+    var renderer = RendererName.gar
+
+    @Option(help: ArgumentHelp("A .pts file with 5 or 68 points in photo pixels.", valueName: "file"))
+    var landmarks: String?
+
+    @Option(help: ArgumentHelp("What the first pixel's centre is in the .pts file: 0, or 1 as in 300-W.", valueName: "0|1"))
+    var landmarksOrigin = 0
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("A box around the face, pixels.", valueName: "left,top,width,height"))
+    var box: String?
+
+    @Flag(help: "Reconstruct every face that is found, not the largest only.")
+    var allFaces = false
+
+    @Option(help: ArgumentHelp("Stages of the fit as JSON instead of the standard ones.", valueName: "file"))
+    var schedule: String?
+
+    @Option(help: "Seeds every random choice.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Threads for matrix products and convolutions, 1 to 256.")
+    var threads: Int?
+
+    @Flag(name: [.short, .long], help: "No progress bar and no summary.")
+    var quiet = false
+
+    @OptionGroup(title: "Models") var models: ModelOptions
+
+    func validate() throws {
+        if box != nil && landmarks != nil { throw ValidationError("Give --box or --landmarks, not both.") }
+        if allFaces && (box != nil || landmarks != nil) {
+            throw ValidationError("--all-faces searches the photo; it does not go with --box or --landmarks.")
+        }
+        if box != nil { _ = try rectangle() }
+        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256.") }
+        if landmarksOrigin != 0 && landmarksOrigin != 1 { throw ValidationError("--landmarks-origin must be 0 or 1.") }
+    }
+
+    private func rectangle() throws -> FaceRectangle? {
+        guard let box else { return nil }
+        let numbers = box.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        guard numbers.count == 4, let left = numbers[0], let top = numbers[1], let width = numbers[2], let height = numbers[3],
+            [left, top, width, height].allSatisfy(\.isFinite), width > 0, height > 0
+        else {
+            throw ValidationError("--box must be four numbers: left,top,width,height.")
+        }
+        return FaceRectangle(left: left, top: top, width: width, height: height)
+    }
+
+    private func options() throws -> ReconstructionOptions {
+        var options = ReconstructionOptions()
+        options.renderer = renderer.core
+        options.seed = seed
+        options.threads = threads
+        options.maximumFaces = allFaces ? 1000 : 1
+        options.rectangle = try rectangle()
+        if let landmarks {
+            let points = try LandmarkFile.parse(pts: FileAccess.read(landmarks, limit: 1 << 20), name: landmarks)
+                .map { $0 - Double(landmarksOrigin) }
+            switch points.count {
+            case 10: options.points5 = points
+            case 136: options.points68 = points
+            default: throw GarfaceError(.malformedFile, "\(landmarks): has \(points.count / 2) points, expected 5 or 68")
+            }
+        }
+        if let schedule {
+            options.schedule = try FitSchedule(json: JSONValue(parsing: FileAccess.read(schedule, limit: 1 << 20)))
+        }
+        return options
+    }
+
+    func run() throws {
+        let options = try options()
+        let image = try ImageFile.read(photo)
+        // A folder that cannot be written is known before the work.
+        let folder = try OutputFolder(output)
+        defer { folder.discard() }
+        Interruption.watch()
+        if let threads { setThreadCount(threads) }
+        let bar = ProgressBar(quiet: quiet)
+        defer { bar.finish() }
+        let results = try Reconstructor(models.load()).reconstruct(image, options: options, progress: bar.update)
+        for (i, result) in results.enumerated() {
+            try result.add(to: folder, photo: image, prefix: allFaces ? "face\(i + 1)_" : "")
+        }
+        if Interruption.isRequested { throw GarfaceError(.cancelled, "the reconstruction was cancelled") }
+        try folder.commit()
+        bar.finish()
+        if !quiet { summarise(results) }
+    }
+
+    private func summarise(_ results: [ReconstructionResult]) {
+        for (i, result) in results.enumerated() {
+            let angles = result.anglesInDegrees
+            print(
+                (results.count > 1 ? "face \(i + 1): " : "")
+                    + "yaw \(rounded(angles.yaw)), pitch \(rounded(angles.pitch)), roll \(rounded(angles.roll)) degrees; "
+                    + "\(rounded(result.timing.reduce(0) { $0 + $1.seconds })) s")
+        }
+        print("written to \(output)")
+    }
+}
+
+func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }

@@ -1,0 +1,186 @@
+"""Bad input: each with a status and a sentence, nothing half written, no crash."""
+import ctypes
+import pathlib
+import stat
+import os
+
+import numpy as np
+import pytest
+
+import garface
+from garface import _signatures as c
+from garface._library import lib
+
+
+def test_no_face(no_face, models, tmp_path):
+    assert garface.detect_faces(no_face, models) == []
+    with pytest.raises(garface.NoFaceError, match="no face"):
+        garface.reconstruct(no_face, models=models)
+    garface.Image(no_face).save(tmp_path / "hills.png")
+    with pytest.raises(garface.NoFaceError):
+        garface.reconstruct_file(tmp_path / "hills.png", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (7, 7)])
+def test_tiny_pictures(models, shape):
+    pixels = np.full((*shape, 3), 90, np.uint8)
+    assert garface.detect_faces(pixels, models) == []
+    with pytest.raises(garface.NoFaceError):
+        garface.reconstruct(pixels, models=models)
+
+
+def test_tiny_picture_with_points(models):
+    pixels = np.full((1, 1, 3), 90, np.uint8)
+    with pytest.raises(garface.GarfaceError):
+        garface.reconstruct(pixels, models=models, landmarks=np.zeros((68, 2)))
+    with pytest.raises(garface.GarfaceError):
+        garface.reconstruct(pixels, models=models, box=(0, 0, 1, 1))
+
+
+def points(result, **changes):
+    changed = np.array(result.landmarks)
+    for index, value in changes.get("at", {}).items():
+        changed[index] = value
+    return changed
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -5000, 90000])
+def test_landmarks_that_make_no_sense(result, photo, models, value):
+    with pytest.raises(garface.InvalidArgumentError) as caught:
+        garface.reconstruct(photo, models=models, landmarks=points(result, at={40: value}))
+    assert "landmarks" in str(caught.value)
+
+
+def test_landmarks_outside_equal_or_of_wrong_number(result, photo, models):
+    for bad in (result.landmarks + 5000, np.zeros((68, 2)), np.full((68, 2), 100.0), np.zeros((5, 2))):
+        with pytest.raises(garface.InvalidArgumentError):
+            garface.reconstruct(photo, models=models, landmarks=bad)
+    for bad in (np.zeros((67, 2)), np.zeros((68, 3)), np.zeros(136)):
+        with pytest.raises(garface.InvalidArgumentError, match="shape"):
+            garface.reconstruct(photo, models=models, landmarks=bad)
+
+
+def test_boxes_and_faces_that_make_no_sense(photo, models):
+    for box in ((0, 0, 0, 0), (10, 10, -5, 20), (9000, 9000, 50, 50), (np.nan, 0, 50, 50), (0, 0, 1e20, 1e20)):
+        with pytest.raises(garface.InvalidArgumentError):
+            garface.reconstruct(photo, models=models, box=box)
+    for face in (garface.Face((np.nan, 0), 100), garface.Face((0, 0), 0), garface.Face((0, 0), 1e30)):
+        with pytest.raises(garface.InvalidArgumentError):
+            garface.reconstruct(photo, models=models, face=face)
+    with pytest.raises(garface.InvalidArgumentError):
+        garface.reconstruct(photo, models=models, box=(0, 0, 90, 90), face=garface.Face((100, 100), 100))
+
+
+def test_a_box_beside_the_face_is_no_crash(photo, models):
+    result = garface.reconstruct(photo, models=models, renderer="landmarks", box=(400, 400, 100, 100))
+    assert np.isfinite(result.vertices).all()
+
+
+def test_weights_of_the_wrong_kind_or_size(root, tmp_path):
+    head = root / "Sources/CDefaultModels/models/head.safetensors"
+    golden = root / "Tests/RendererTests/Resources/gar64.weights.safetensors"
+    for files in (dict(renderer=head), dict(inverse_network=head), dict(face_detector=head), dict(head_model=golden)):
+        with pytest.raises(garface.WrongModelError):
+            garface.Models(**files)
+    # A renderer, but of other sizes than the inverse network's.
+    with pytest.raises(garface.WrongModelError, match="latent"):
+        garface.Models(renderer=golden)
+    with pytest.raises(FileNotFoundError):
+        garface.Models(renderer="/no/such/weights.safetensors")
+    data = golden.read_bytes()
+    for name, content in {"cut": data[: len(data) // 2], "empty": b"", "noise": b"\xff" * 4096, "head": data[:7]}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises((garface.MalformedFileError, garface.WrongModelError)):
+            garface.Models(renderer=tmp_path / name)
+
+
+def test_unwritable_folders(result, photo, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(garface.UnwritableError, match="file"):
+        result.write(tmp_path / "file")
+    with pytest.raises(garface.UnwritableError):
+        result.write(tmp_path / "file/below")
+    with pytest.raises(garface.UnwritableError):
+        result.write("/proc/garface")
+    with pytest.raises(garface.UnwritableError):
+        garface.reconstruct_file(photo, "/proc/garface", renderer="start")
+    assert (tmp_path / "file").read_text() == "in the way"
+    if os.getuid() != 0:
+        (tmp_path / "locked").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
+        with pytest.raises(garface.UnwritableError):
+            result.write(tmp_path / "locked")
+
+
+@pytest.mark.parametrize("until", [0.0, 0.3, 0.9])
+def test_cancelling(photo, models, tmp_path, until):
+    seen = []
+
+    def progress(fraction, stage):
+        seen.append((fraction, stage))
+        return fraction < until
+
+    with pytest.raises(garface.CancelledError):
+        garface.reconstruct(photo, models=models, progress=progress)
+    assert seen and [f for f, _ in seen] == sorted(f for f, _ in seen) and 0 <= seen[0][0] and seen[-1][0] <= 1
+    if until == 0.3:
+        with pytest.raises(garface.CancelledError):
+            garface.reconstruct_file(photo, tmp_path / "out", progress=lambda f, s: f < until)
+        assert not (tmp_path / "out").exists()
+
+
+def test_an_exception_in_a_callback_comes_back(photo, models):
+    def progress(fraction, stage):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        garface.reconstruct(photo, models=models, progress=progress)
+
+
+def test_missing_and_damaged_photos(photo, models, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        garface.reconstruct("/no/such/photo.png", models=models)
+    data = pathlib.Path(photo).read_bytes()
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 3])
+    with pytest.raises(garface.MalformedFileError):
+        garface.reconstruct_file(tmp_path / "cut.png", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(garface.InvalidArgumentError):
+        garface.reconstruct("a\0b.png", models=models)
+
+
+def test_null_for_every_pointer_of_every_function():
+    """All zeros for every argument: never a crash, and a sentence from all that can fail."""
+    callbacks = (c.ProgressCallback,)
+    for name, (result, arguments) in c.SIGNATURES.items():
+        values = [kind() if kind in callbacks else (0 if kind in _NUMBERS else None) for kind in arguments]
+        status = getattr(lib, name)(*values)
+        if result is ctypes.c_int32 and arguments and name not in ("gar_status_string",):
+            assert status == c.CONSTANTS["GAR_INVALID_ARGUMENT"], name
+            assert len(lib.gar_last_error()) > 10, name
+
+
+_NUMBERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_float)
+
+
+def test_structs_of_another_size(photo):
+    options = c.Options()
+    lib.gar_options_init(ctypes.byref(options))
+    for size in (0, 8, options.struct_size - 1, options.struct_size + 8, 2**64 - 1):
+        options.struct_size = size
+        status = lib.gar_reconstruct_file(str(photo).encode(), b"/tmp/never", ctypes.byref(options))
+        assert status == c.CONSTANTS["GAR_INVALID_ARGUMENT"] and b"struct_size" in lib.gar_last_error()
+
+
+def test_option_values(photo, models):
+    with pytest.raises(garface.InvalidArgumentError, match="renderer"):
+        garface.reconstruct(photo, models=models, renderer="oil")
+    options = c.Options()
+    for field, value in (("renderer", 99), ("renderer", -1), ("files", 0), ("files", 4096), ("landmark_count", 6)):
+        lib.gar_options_init(ctypes.byref(options))
+        setattr(options, field, value)
+        status = lib.gar_reconstruct_file(str(photo).encode(), b"/tmp/never", ctypes.byref(options))
+        assert status == c.CONSTANTS["GAR_INVALID_ARGUMENT"] and field.encode() in lib.gar_last_error()
+    for count in (0, -1, 257):
+        with pytest.raises(garface.InvalidArgumentError):
+            garface.set_thread_count(count)

@@ -1,0 +1,115 @@
+"""The command-line tool: exit codes, help, files, cancelling."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+import garface
+
+TOOL = os.environ.get("GARFACE_TOOL") or str(pathlib.Path(__file__).resolve().parents[2] / ".build/release/garface-cli")
+
+
+def run(*arguments, timeout=600):
+    return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
+
+
+def test_reconstruct_writes_what_the_library_writes(photo, result, tmp_path):
+    done = run("reconstruct", photo, "--output", tmp_path / "out")
+    assert done.returncode == 0 and "yaw" in done.stdout and done.stderr == ""
+    result.write(tmp_path / "library")
+    for name in ("head_neutral.obj", "landmarks.pts", "overlay.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "library" / name).read_bytes(), name
+    ours = json.loads((tmp_path / "out/parameters.json").read_text())
+    assert np.allclose(ours["identity"], result.identity, atol=1e-4)
+
+
+def test_quiet_and_points(photo, result, tmp_path):
+    result.write(tmp_path / "first", files=["landmarks"])
+    done = run("reconstruct", photo, "-o", tmp_path / "out", "--quiet", "--renderer", "landmarks", "--landmarks",
+               tmp_path / "first/landmarks.pts")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads((tmp_path / "out/parameters.json").read_text())["start"] == "points_68"
+
+
+def test_render(photo, result, tmp_path):
+    assert run("render", "--seed", 7, "--yaw", 25, "-o", tmp_path / "a.png", "--normals", tmp_path / "n.png").returncode == 0
+    a = garface.Image(tmp_path / "a.png").array()
+    assert a.std() > 5 and garface.Image(tmp_path / "n.png").size == garface.Image(tmp_path / "a.png").size
+    result.write(tmp_path / "out", files=["parameters", "pictures"])
+    done = run("render", "--parameters", tmp_path / "out/parameters.safetensors", "-o", tmp_path / "again.png")
+    assert done.returncode == 0, done.stderr
+    again, first = garface.Image(tmp_path / "again.png").array(), result.render
+    assert np.abs(again.astype(int) - first.astype(int)).mean() < 2
+    turned = run("render", "--parameters", tmp_path / "out/parameters.safetensors", "--yaw", "-30", "-o", tmp_path / "t.png")
+    assert turned.returncode == 0
+    assert np.abs(garface.Image(tmp_path / "t.png").array().astype(int) - again.astype(int)).mean() > 2
+
+
+def test_info(root, tmp_path):
+    done = run("info")
+    assert done.returncode == 0 and "head model" in done.stdout and "GAR" in done.stdout
+    done = run("info", "--model", root / "Sources/CDefaultModels/models/head.safetensors")
+    assert done.returncode == 0 and "head-model" in done.stdout
+    header = (root / "Include/garface.h").read_text()
+    version = ".".join(re.search(rf"GARFACE_VERSION_{part} (\d+)", header)[1] for part in ("MAJOR", "MINOR", "PATCH"))
+    assert run("--version").stdout.strip() == version == garface.__version__
+    assert f'version = "{version}"' in (root / "bindings/python/pyproject.toml").read_text()
+
+
+def test_help_teaches():
+    assert "garface reconstruct photo.png" in run("--help").stdout
+    for command in ("reconstruct", "render", "info"):
+        done = run(command, "--help")
+        assert done.returncode == 0 and f"garface {command}" in done.stdout
+
+
+def test_exit_codes(photo, no_face, root, tmp_path):
+    garface.Image(no_face).save(tmp_path / "hills.png")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "bad.pts").write_text("version: 1\nn_points: 68\n{\n1 nan\n}\n")
+    out = tmp_path / "out"
+    cases = [
+        (2, ["reconstruct"]),
+        (2, ["reconstruct", photo]),
+        (2, ["bogus"]),
+        (2, ["reconstruct", photo, "-o", out, "--box", "1,2,3"]),
+        (2, ["reconstruct", photo, "-o", out, "--renderer", "oil"]),
+        (2, ["reconstruct", photo, "-o", out, "--threads", "0"]),
+        (2, ["reconstruct", photo, "-o", out, "--all-faces", "--box", "1,2,30,40"]),
+        (3, ["reconstruct", tmp_path / "hills.png", "-o", out]),
+        (4, ["reconstruct", "/no/such/photo.png", "-o", out]),
+        (4, ["reconstruct", tmp_path / "file", "-o", out]),
+        (4, ["reconstruct", photo, "-o", out, "--landmarks", tmp_path / "bad.pts"]),
+        (4, ["reconstruct", photo, "-o", out, "--gar-weights", root / "Sources/CDefaultModels/models/head.safetensors"]),
+        (5, ["reconstruct", photo, "-o", tmp_path / "file"]),
+        (5, ["render", "-o", "/no/such/folder/x.png"]),
+        (4, ["render", "-o", tmp_path / "x.png", "--parameters", "/no/such/parameters.safetensors"]),
+    ]
+    for code, arguments in cases:
+        done = run(*arguments)
+        assert done.returncode == code, (arguments, done.returncode, done.stderr)
+        assert len(done.stderr) > 10, arguments
+        assert not out.exists(), arguments
+
+
+def test_interrupt_cancels_cleanly(photo, tmp_path):
+    out = tmp_path / "out"
+    slow = json.loads(json.dumps(garface.standard_schedule("gar")))
+    for stage in slow["stages"]:
+        stage.update(iterations=20000, tolerance=0)
+    (tmp_path / "slow.json").write_text(json.dumps(slow))
+    process = subprocess.Popen(
+        [TOOL, "reconstruct", str(photo), "-o", str(out), "--schedule", str(tmp_path / "slow.json")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=120)
+    assert process.returncode == 6 and "cancelled" in complaint
+    assert not out.exists()

@@ -1,0 +1,199 @@
+"""Photo in, face out: in one call or stage by stage."""
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from . import _signatures as c
+from . import errors
+from ._image import ImageLike, as_image
+from ._library import Owned, check, floats, lib, path, pointer, text
+from ._models import Face, Models, detect_faces
+from ._result import Result
+
+Progress = Callable[[float, str], Optional[bool]]
+
+_RENDERERS = {
+    "gar": c.CONSTANTS["GAR_RENDERER_GAR"],
+    "sh": c.CONSTANTS["GAR_RENDERER_SH"],
+    "landmarks": c.CONSTANTS["GAR_RENDERER_LANDMARKS"],
+    "start": c.CONSTANTS["GAR_RENDERER_START"],
+}
+
+
+def _renderer_kind(renderer: str) -> int:
+    if renderer not in _RENDERERS:
+        raise errors.InvalidArgumentError(f"renderer: is {renderer!r}, expected one of {', '.join(_RENDERERS)}")
+    return _RENDERERS[renderer]
+
+
+class _ProgressBridge:
+    """A Python callable as the library's callback. None counts as true; an exception cancels and is raised again."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.exception: BaseException | None = None
+        self.callback = c.ProgressCallback()
+        if progress is None:
+            return
+
+        def call(_user: Any, fraction: float, stage: bytes) -> bool:
+            try:
+                return progress(fraction, stage.decode("utf-8", "replace")) is not False
+            except BaseException as problem:  # KeyboardInterrupt too: it must not vanish in C
+                self.exception = problem
+                return False
+
+        self.callback = c.ProgressCallback(call)
+
+    def check(self, status: int) -> None:
+        if self.exception is not None:
+            raise self.exception
+        check(status)
+
+
+class _Options:
+    """gar_options, with the arrays it points at kept alive."""
+
+    def __init__(
+        self, renderer: str, landmarks: Any, face: Face | None, box: Any, seed: int, schedule: Any, progress: Progress | None
+    ) -> None:
+        self.bridge = _ProgressBridge(progress)
+        options = c.Options()
+        lib.gar_options_init(ctypes.byref(options))
+        options.renderer = _renderer_kind(renderer)
+        options.seed = seed
+        options.progress = self.bridge.callback
+        if landmarks is not None:
+            points = np.asarray(landmarks)
+            if points.shape not in ((5, 2), (68, 2)):
+                raise errors.InvalidArgumentError(f"landmarks: has shape {points.shape}, expected (5, 2) or (68, 2)")
+            self.landmarks = floats(points, points.shape, "landmarks")
+            options.landmarks, options.landmark_count = pointer(self.landmarks), len(points)
+        if face is not None:
+            self.face = face._c()
+            options.face = ctypes.pointer(self.face)
+        if box is not None:
+            self.box = floats(box, (4,), "box")
+            options.box = pointer(self.box)
+        if schedule is not None:
+            options.schedule = _schedule_text(schedule)
+        self.struct = options
+
+    @property
+    def reference(self) -> Any:
+        return ctypes.byref(self.struct)
+
+
+def _schedule_text(schedule: Any) -> bytes:
+    """JSON of a schedule; a single stage is wrapped."""
+    if isinstance(schedule, str):
+        return schedule.encode("utf-8")
+    if isinstance(schedule, list):
+        schedule = {"stages": schedule}
+    elif "stages" not in schedule:
+        schedule = {"stages": [schedule]}
+    return json.dumps(schedule).encode("utf-8")
+
+
+def reconstruct(
+    photo: ImageLike,
+    *,
+    models: Models | None = None,
+    renderer: str = "gar",
+    landmarks: Any = None,
+    face: Face | None = None,
+    box: Any = None,
+    seed: int = 0,
+    schedule: Any = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Reconstructs one face of a photo.
+
+    Args:
+        photo: a path (PNG, or JPEG where built in), a uint8 array (height, width, 3), or an Image.
+        models: None takes the models inside the library.
+        renderer: "gar" (the method), "sh" (the spherical-harmonics baseline), "landmarks" (no renderer) or "start"
+            (no refinement).
+        landmarks: 5 or 68 points, (5, 2) or (68, 2), photo pixels; jaw points on the visible contour.
+        face: one of `detect_faces`. box: (left, top, width, height) in pixels. At most one of landmarks, face, box.
+        seed: seeds every random choice.
+        schedule: stages of the fit, see `standard_schedule`; None takes the standard ones.
+        progress: called with the fraction done and the stage; returning False cancels.
+
+    Raises:
+        NoFaceError: no face was found. CancelledError: `progress` returned False. FileError: the photo.
+    """
+    image, models = as_image(photo), models or Models.default()
+    options = _Options(renderer, landmarks, face, box, seed, schedule, progress)
+    handle = c.Handle()
+    status = lib.gar_reconstruct(models._handle, image._handle, options.reference, ctypes.byref(handle))
+    options.bridge.check(status)
+    return Result(handle)
+
+
+def reconstruct_all(photo: ImageLike, *, models: Models | None = None, **options: Any) -> list[Result]:
+    """Reconstructs every face of a photo, largest first; options as for `reconstruct`."""
+    image, models = as_image(photo), models or Models.default()
+    return [reconstruct(image, models=models, face=face, **options) for face in detect_faces(image, models)]
+
+
+def reconstruct_file(
+    photo: str | os.PathLike[str], folder: str | os.PathLike[str], *, renderer: str = "gar", all_faces: bool = False,
+    landmarks: Any = None, box: Any = None, seed: int = 0, progress: Progress | None = None,
+) -> None:
+    """A photo in, a folder of meshes, parameters and pictures out, in one call of the library.
+
+    With `all_faces` the names of the files open with face1_, face2_, ... All files are written or none.
+    """
+    options = _Options(renderer, landmarks, None, box, seed, None, progress)
+    options.struct.all_faces = all_faces
+    options.bridge.check(lib.gar_reconstruct_file(path(photo), path(folder), options.reference))
+
+
+def standard_schedule(renderer: str = "gar") -> dict[str, Any]:
+    """The standard stages of a renderer, as a dictionary that can be edited and given back."""
+    return json.loads(text(lib.gar_schedule_get_json, _renderer_kind(renderer)))
+
+
+class Fit(Owned):
+    """A fit, stage by stage. It holds working memory: one thread at a time.
+
+        >>> fit = garface.Fit("photo.jpg")
+        >>> for stage in garface.standard_schedule()["stages"]:
+        ...     fit.run(stage)
+        ...     print(stage["name"], fit.result().history[-1]["total"])
+
+    Arguments as for `reconstruct`; creating finds and aligns the face and starts from the inverse network.
+    """
+
+    _release = "gar_fit_release"
+
+    def __init__(
+        self, photo: ImageLike, *, models: Models | None = None, renderer: str = "gar", landmarks: Any = None,
+        face: Face | None = None, box: Any = None, seed: int = 0,
+    ) -> None:
+        image, models = as_image(photo), models or Models.default()
+        options = _Options(renderer, landmarks, face, box, seed, None, None)
+        handle = c.Handle()
+        check(lib.gar_fit_create(models._handle, image._handle, options.reference, ctypes.byref(handle)))
+        super().__init__(handle)
+
+    def run(self, schedule: Any = None, progress: Progress | None = None) -> None:
+        """Runs stages from where the fit stands.
+
+        Args:
+            schedule: {"stages": [...]}, a list of stages, one stage, or JSON text; None takes the standard stages.
+        """
+        bridge = _ProgressBridge(progress)
+        stages = None if schedule is None else _schedule_text(schedule)
+        bridge.check(lib.gar_fit_run(self._handle, stages, bridge.callback, None))
+
+    def result(self) -> Result:
+        """The face as the fit stands, with the history so far."""
+        handle = c.Handle()
+        check(lib.gar_fit_get_result(self._handle, ctypes.byref(handle)))
+        return Result(handle)

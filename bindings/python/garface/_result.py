@@ -1,0 +1,190 @@
+"""A reconstructed face as numpy arrays."""
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import os
+from typing import Any, Iterable
+
+import numpy as np
+
+from . import errors
+from ._image import Image
+from ._library import Owned, check, lib, path, pointer, text
+from ._signatures import CONSTANTS, Handle
+
+_FILES = {
+    name[len("GAR_WRITE_") :].lower(): value for name, value in CONSTANTS.items() if name.startswith("GAR_WRITE_")
+}
+
+
+class Result(Owned):
+    """A reconstructed face. Immutable; any thread. Arrays are float32, read-only and made when first asked for.
+
+    V vertices, I identity and E expression coefficients. Model space: mm, x to the subject's left, y up, z out of the
+    face. Camera space: model space turned by the pose. Photo pixels: u right, v down, pixel centres at whole numbers.
+    """
+
+    _release = "gar_result_release"
+
+    def _array(self, name: str) -> np.ndarray:
+        which = CONSTANTS["GAR_ARRAY_" + name]
+        rank, shape = ctypes.c_int32(), (ctypes.c_int32 * 3)()
+        check(lib.gar_result_get_shape(self._handle, which, ctypes.byref(rank), shape))
+        out = np.empty(tuple(shape)[: rank.value], np.float32)
+        count = ctypes.c_size_t()
+        if out.size:
+            check(lib.gar_result_get_array(self._handle, which, pointer(out), out.size, ctypes.byref(count)))
+        out.flags.writeable = False
+        return out
+
+    @functools.cached_property
+    def identity(self) -> np.ndarray:
+        """(I,) identity coefficients, unit variance."""
+        return self._array("IDENTITY")
+
+    @functools.cached_property
+    def expression(self) -> np.ndarray:
+        """(E,) expression coefficients, 0 to 1."""
+        return self._array("EXPRESSION")
+
+    @functools.cached_property
+    def pose(self) -> np.ndarray:
+        """(3,) yaw, pitch and roll in degrees."""
+        return self._array("POSE")
+
+    @property
+    def yaw(self) -> float:
+        """Degrees, positive when the subject turns to their left."""
+        return float(self.pose[0])
+
+    @property
+    def pitch(self) -> float:
+        """Degrees, positive when the subject looks up."""
+        return float(self.pose[1])
+
+    @property
+    def roll(self) -> float:
+        """Degrees, positive counter-clockwise in the picture."""
+        return float(self.pose[2])
+
+    @functools.cached_property
+    def camera(self) -> np.ndarray:
+        """(3, 4): (u, v, depth) = camera @ (x, y, z, 1), from model mm to photo pixels."""
+        return self._array("CAMERA")
+
+    @functools.cached_property
+    def w_plus(self) -> np.ndarray:
+        """(R, L) styles of the renderer; empty where GAR took no part."""
+        return self._array("WPLUS")
+
+    @functools.cached_property
+    def noise(self) -> np.ndarray:
+        """Flat noise maps of the renderer, coarse to fine; empty where they are not used."""
+        return self._array("NOISE")
+
+    @functools.cached_property
+    def landmarks(self) -> np.ndarray:
+        """(68, 2) photo pixels, the jaw on the visible contour."""
+        return self._array("LANDMARKS")
+
+    @functools.cached_property
+    def landmarks_static(self) -> np.ndarray:
+        """(68, 2) photo pixels, fixed to the surface."""
+        return self._array("LANDMARKS_STATIC")
+
+    @functools.cached_property
+    def landmarks_3d(self) -> np.ndarray:
+        """(68, 3) fixed to the surface, mm in model space."""
+        return self._array("LANDMARKS_3D")
+
+    @functools.cached_property
+    def vertices(self) -> np.ndarray:
+        """(V, 3) with expression, mm in model space."""
+        return self._array("VERTICES")
+
+    @functools.cached_property
+    def vertices_posed(self) -> np.ndarray:
+        """(V, 3) with expression, mm in camera space."""
+        return self._array("VERTICES_POSED")
+
+    @functools.cached_property
+    def vertices_neutral(self) -> np.ndarray:
+        """(V, 3) without expression, mm in model space."""
+        return self._array("VERTICES_NEUTRAL")
+
+    @functools.cached_property
+    def normals_posed(self) -> np.ndarray:
+        """(V, 3) unit normals in camera space."""
+        return self._array("NORMALS_POSED")
+
+    @functools.cached_property
+    def normal_map(self) -> np.ndarray:
+        """(h, w, 3) unit normals in camera space on the photo's pixels; 0 beside the head.
+
+        Photos above 2048 pixels a side are reduced by a whole number.
+        """
+        return self._array("NORMAL_MAP")
+
+    @functools.cached_property
+    def depth_map(self) -> np.ndarray:
+        """(h, w) mm towards the viewer, 0 at the model's origin; NaN beside the head. Pixels as `normal_map`."""
+        return self._array("DEPTH_MAP")
+
+    @functools.cached_property
+    def triangles(self) -> np.ndarray:
+        """int32 (F, 3) vertex indices, counter-clockwise from outside."""
+        count = ctypes.c_size_t()
+        check(lib.gar_result_get_triangles(self._handle, None, 0, ctypes.byref(count)))
+        out = np.empty((count.value // 3, 3), np.int32)
+        check(lib.gar_result_get_triangles(self._handle, pointer(out), out.size, ctypes.byref(count)))
+        out.flags.writeable = False
+        return out
+
+    def _picture(self, name: str) -> np.ndarray:
+        handle = Handle()
+        check(lib.gar_result_get_picture(self._handle, CONSTANTS["GAR_PICTURE_" + name], ctypes.byref(handle)))
+        with Image._of(handle) as image:
+            return image.array()
+
+    @functools.cached_property
+    def crop(self) -> np.ndarray:
+        """uint8 (S, S, 3): the photo in the aligned frame."""
+        return self._picture("CROP")
+
+    @functools.cached_property
+    def render(self) -> np.ndarray | None:
+        """uint8 (S, S, 3): what the renderer made, in the aligned frame; None where none took part."""
+        try:
+            return self._picture("RENDER")
+        except errors.InvalidArgumentError:
+            return None
+
+    @functools.cached_property
+    def overlay(self) -> np.ndarray:
+        """uint8 (h, w, 3): photo, mesh over photo, normals and render side by side."""
+        return self._picture("OVERLAY")
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Everything that parameters.json holds: parameters, camera, timing, losses."""
+        return json.loads(text(lib.gar_result_get_json, self._handle))
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """For every iteration its stage and every term of the energy."""
+        return self.parameters["losses"]
+
+    def write(self, folder: str | os.PathLike[str], files: Iterable[str] = ("all",)) -> None:
+        """Writes files into a folder, all or none.
+
+        Args:
+            files: of "parameters", "landmarks", "obj", "ply", "maps", "pictures", "overlay", "all".
+        """
+        selection = 0
+        for name in [files] if isinstance(files, str) else files:
+            if name not in _FILES:
+                raise errors.InvalidArgumentError(f"files: no {name!r}; expected some of {', '.join(_FILES)}")
+            selection |= _FILES[name]
+        check(lib.gar_result_write(self._handle, path(folder), selection))
