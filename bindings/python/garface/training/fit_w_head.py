@@ -47,11 +47,11 @@ def main():
     images, rows = maker.chunk(np.random.default_rng(3), a.samples, {PORTRAIT: 0.65, RENDER: 0.35})
     kind, source = rows[:, FIELDS["kind"]][:, 0], rows[:, FIELDS["source"]][:, 0].astype(int)
     flipped = rows[:, FIELDS["mirrored"]][:, 0] > 0.5
-    known = (kind == PORTRAIT) | ~flipped            # the w of a mirrored render is unknown
+    known = (kind == PORTRAIT) | (~flipped & (render_w is not None))      # the w of a mirrored render is unknown
     target = np.zeros((len(rows), latent), np.float32)
     for mask, table in (((kind == PORTRAIT) & ~flipped, codes), ((kind == PORTRAIT) & flipped, mirrored),
                         ((kind == RENDER) & ~flipped, render_w)):
-        if mask.any():
+        if mask.any() and table is not None:
             target[mask] = table[source[mask]] - mean_w
     with torch.no_grad():
         hidden = torch.cat([network.hidden(to_input(images[i:i + 64])) for i in range(0, len(images), 64)]).numpy()

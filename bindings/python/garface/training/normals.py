@@ -65,6 +65,7 @@ class HeadModel:
         self.identity = data["identity"].astype(np.float32)
         self.expression = data["expression"].astype(np.float32)
         self.triangles = np.ascontiguousarray(data["triangles"])
+        self.part, self.part_names = data["part"], [str(n) for n in data["part_names"]]
         self.expression_names = [str(n) for n in data["expression_names"]]
         self.identity_rms = data["identity_rms_mm"].astype(np.float32)
         corner, weight = data["landmark_triangles"], data["landmark_bary"]

@@ -65,8 +65,9 @@ def render(gar, head, sampler, count, seed, batch=32):
 
 
 def load_renders(path, head):
-    """(`FaceSet`, w [N,L])"""
-    data = np.load(path)
+    """(`FaceSet`, w [N,L] or None); `path` may name several files, joined by commas, if none of them knows w."""
+    files = [np.load(p) for p in path.split(",")]
+    data = {k: np.concatenate([f[k] for f in files]) for k in files[0].files}
     n, size = data["image"].shape[:2]
     rotation = rotation_matrix(data["yaw"], data["pitch"], np.zeros(n)).astype(np.float32)
     points = np.einsum("nij,nlj->nli", rotation, head.landmarks(data["identity"], data["expression"]))[..., :2]
@@ -76,7 +77,7 @@ def load_renders(path, head):
     faces = FaceSet(data["image"], np.broadcast_to(frame, (n, 2, 3)), np.zeros(n), np.full(n, float(size)), data["yaw"],
                     data["pitch"], data["identity"], data["expression"], landmarks.astype(np.float32),
                     np.zeros(n, int), np.arange(n))
-    return faces, data["w"].astype(np.float32)
+    return faces, (data["w"].astype(np.float32) if "w" in data else None)
 
 
 def main():

@@ -15,7 +15,7 @@ import torch.multiprocessing as multiprocessing
 import torch.nn.functional as F
 
 from .convnets import FaceDetector
-from .data import load_crops, load_portraits, training_crops, training_portraits
+from .data import FaceSet, load_crops, load_portraits, training_crops, training_portraits
 from .scenes import PATCH, TRAINING_PICTURES, SceneMaker, package_pictures, targets
 
 CHUNK = 512
@@ -51,6 +51,9 @@ def produce(arguments, seed, channel, stop):
     torch.set_num_threads(1)
     os.nice(2)
     portraits = training_portraits(load_portraits(arguments.portraits, arguments.cache))
+    if arguments.views:
+        views = np.concatenate([np.load(path)["image"] for path in arguments.views.split(",")])
+        portraits = FaceSet(np.concatenate([portraits.images, views]), *[None] * 10)
     crops = training_crops(load_crops(arguments.crops, arguments.cache))
     maker = SceneMaker(portraits, crops, package_pictures(TRAINING_PICTURES))
     rng, made, mined = np.random.default_rng(seed), 0, 0
@@ -192,6 +195,7 @@ def main():
     parser.add_argument("--crops", required=True, help="folder of the grey crops")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="folder for checkpoints")
+    parser.add_argument("--views", help="more aligned faces, files of garface.training.turned joined by commas")
     parser.add_argument("--minutes", type=float, default=20, help="training time; the learning rate falls to zero over it")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")

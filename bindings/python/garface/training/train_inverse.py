@@ -27,7 +27,7 @@ from .scenes import TRAINING_PICTURES, package_pictures
 from .train_detector import average, to_input
 
 CHUNK = 256
-MIX = {PORTRAIT: 0.30, CROP: 0.44, RENDER: 0.16, NEGATIVE: 0.10}
+MIX = {PORTRAIT: 0.24, CROP: 0.43, RENDER: 0.23, NEGATIVE: 0.10}
 
 
 def load_sets(arguments):
@@ -251,7 +251,7 @@ def train(arguments):
             is_mirror = rows[:, FIELDS["mirrored"]][:, 0] > 0.5
             for m, table in ((kind == PORTRAIT) & ~is_mirror, codes), ((kind == PORTRAIT) & is_mirror, codes_mirrored), \
                     ((kind == RENDER) & ~is_mirror, render_w):
-                if m.any():
+                if m.any() and table is not None:
                     w_target[m], w_known[m] = (table[source[m]] - mean_w), 1
         out = network(x)
         w_out = dict(out)

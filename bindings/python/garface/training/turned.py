@@ -1,0 +1,149 @@
+"""Portraits seen anew: the photo as a texture on its fitted head, posed, shaped and expressed differently.
+
+Gives crops with exactly known parameters, wide yaw, closed eyes and open mouths before any renderer is trained. Parts of
+the head that the photo does not show borrow the mirror image's texture.
+usage: python -m garface.training.turned --head HEAD.npz --portraits DIR --cache DIR --out TURNED.npz
+"""
+import argparse
+import os
+import time
+
+import cv2
+import numba
+import numpy as np
+
+from .data import CENTRE_Y_MM, HALF_MM, load_portraits, rotation_matrix, training_portraits
+from .normals import HeadModel, _vertex_normals
+from .renders import GeometrySampler
+from .scenes import TRAINING_PICTURES, noise_texture, gradient, package_pictures
+
+INSIDE_MOUTH = {"mouth_socket": (45, 22, 22), "gums_tongue": (125, 62, 62), "teeth_upper": (205, 195, 182),
+                "teeth_lower": (195, 185, 172)}
+
+
+@numba.njit(cache=True)
+def _texture_map(v, tri, uv, source, size, depth, out):
+    """out [size,size,3] = texture u, v and triangle number + 1 (0: background); corner c of t takes uv[source[t,c]]."""
+    out[:] = 0
+    depth[:] = -1e30
+    for t in range(tri.shape[0]):
+        i, j, k = tri[t, 0], tri[t, 1], tri[t, 2]
+        ax, ay = (1 + v[i, 0]) * size / 2 - 0.5, (1 - v[i, 1]) * size / 2 - 0.5
+        bx, by = (1 + v[j, 0]) * size / 2 - 0.5, (1 - v[j, 1]) * size / 2 - 0.5
+        cx, cy = (1 + v[k, 0]) * size / 2 - 0.5, (1 - v[k, 1]) * size / 2 - 0.5
+        det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if det > -1e-9:
+            continue
+        x0, x1 = max(0, int(np.ceil(min(ax, bx, cx)))), min(size - 1, int(np.floor(max(ax, bx, cx))))
+        y0, y1 = max(0, int(np.ceil(min(ay, by, cy)))), min(size - 1, int(np.floor(max(ay, by, cy))))
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / det
+                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / det
+                wa = 1 - wb - wc
+                if wa < -1e-6 or wb < -1e-6 or wc < -1e-6:
+                    continue
+                z = wa * v[i, 2] + wb * v[j, 2] + wc * v[k, 2]
+                if z > depth[y, x]:
+                    depth[y, x] = z
+                    a, b, c = source[t, 0], source[t, 1], source[t, 2]
+                    out[y, x, 0] = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
+                    out[y, x, 1] = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+                    out[y, x, 2] = t + 1
+
+
+class Turner:
+    """Makes new views of aligned portraits."""
+
+    def __init__(self, head, portraits, sampler, pictures):
+        from scipy.spatial import cKDTree
+        self.head, self.portraits, self.sampler, self.pictures = head, portraits, sampler, pictures
+        self.partner = cKDTree(head.mean).query(head.mean * np.array([-1, 1, 1], np.float32))[1].astype(np.int32)
+        self.jaw = head.expression_names.index("jawOpen")
+        part = head.part[head.triangles[:, 0]]
+        self.mouth = {n: np.flatnonzero(part == head.part_names.index(n)) for n in INSIDE_MOUTH}
+
+    def _ndc(self, vertices):
+        return ((vertices - np.array([0, CENTRE_Y_MM, 0], np.float32)) / np.float32(HALF_MM)).astype(np.float32)
+
+    def draw(self, rng):
+        """(portrait number, identity [80], expression [55], yaw, pitch)"""
+        i = int(rng.integers(len(self.portraits)))
+        identity, expression = self.portraits.identity[i].copy(), self.portraits.expression[i].copy()
+        r = rng.random()
+        if r < 0.3:
+            identity = rng.standard_normal(80).astype(np.float32) * rng.uniform(0.4, 1.0)
+        elif r < 0.6:
+            identity = identity * rng.uniform(1, 1.8) + rng.standard_normal(80).astype(np.float32) * 0.2
+        if rng.random() < 0.7:
+            expression = self.sampler.sample_expression(rng)
+        yaw = np.radians(rng.uniform(-58, 58) if rng.random() < 0.65 else rng.normal(0, 15))
+        return i, identity.astype(np.float32), expression, yaw, self.portraits.pitch[i] * 0.5 + np.radians(rng.normal(-2, 10))
+
+    def batch(self, rng, count):
+        drawn = [self.draw(rng) for _ in range(count)]
+        index = [d[0] for d in drawn]
+        identity, expression = (np.stack([d[k] for d in drawn]) for k in (1, 2))
+        yaw, pitch = (np.array([d[k] for d in drawn], np.float32) for k in (3, 4))
+        p = self.portraits
+        before = self.head.vertices(p.identity[index], p.expression[index])
+        after = self.head.vertices(identity, expression)
+        old = rotation_matrix(p.yaw[index], p.pitch[index], 0.0).astype(np.float32)
+        new = rotation_matrix(yaw, pitch, 0.0).astype(np.float32)
+        pictures = np.stack([self._view(rng, p.images[i], b @ r.T, a @ s.T, e[self.jaw] - p.expression[i][self.jaw])
+                             for i, b, r, a, s, e in zip(index, before, old, after, new, expression)])
+        return pictures, identity, expression, yaw, pitch
+
+    def _view(self, rng, photo, before, after, opened):
+        size, tri = photo.shape[0], self.head.triangles
+        normals = np.empty_like(before)
+        _vertex_normals(before, tri, normals)
+        ndc = self._ndc(before)
+        uv = np.stack([(1 + ndc[:, 0]) * size / 2 - 0.5, (1 - ndc[:, 1]) * size / 2 - 0.5], 1).astype(np.float32)
+        facing = normals[tri, 2].mean(1)
+        other = normals[self.partner[tri], 2].mean(1)
+        source = np.where(((facing < 0.25) & (other > facing))[:, None], self.partner[tri], tri).astype(np.int32)
+        out, depth = np.empty((size, size, 3), np.float32), np.empty((size, size), np.float32)
+        _texture_map(self._ndc(after), tri, uv, source, size, depth, out)
+        skin = cv2.remap(np.ascontiguousarray(photo), out[:, :, 0], out[:, :, 1], cv2.INTER_LINEAR,
+                         borderMode=cv2.BORDER_REPLICATE)
+        triangle = out[:, :, 2].astype(np.int32) - 1
+        if opened > 0.08:      # the photo's mouth was more closed: it shows nothing of the inside
+            light = float(np.clip(photo[40:90, 40:90].mean() / 140, 0.3, 1.3))
+            for name, colour in INSIDE_MOUTH.items():
+                skin[np.isin(triangle, self.mouth[name])] = np.clip(np.array(colour) * light, 0, 255).astype(np.uint8)
+        canvas = photo
+        if rng.random() < 0.4:
+            piece = self.pictures[rng.integers(len(self.pictures))]
+            if rng.random() < 0.5:
+                canvas = noise_texture(rng, size) if rng.random() < 0.5 else gradient(rng, size)
+            else:
+                piece = np.repeat(piece[:, :, None], 3, 2) if piece.ndim == 2 else piece
+                canvas = cv2.resize(piece, (size, size), interpolation=cv2.INTER_AREA)
+        mask = cv2.GaussianBlur((triangle >= 0).astype(np.float32), (0, 0), 0.8)
+        mask = np.where(triangle >= 0, mask, 0)[..., None]
+        return (skin * mask + canvas * (1 - mask)).astype(np.uint8)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--head", required=True, help="head model (.npz)")
+    parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
+    parser.add_argument("--cache", required=True, help="folder for prepared arrays")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--seed", type=int, default=2)
+    a = parser.parse_args()
+    cv2.setNumThreads(1)
+    head, rng, start = HeadModel(a.head), np.random.default_rng(a.seed), time.time()
+    portraits = training_portraits(load_portraits(a.portraits, a.cache))
+    sampler = GeometrySampler(np.load(os.path.join(a.portraits, "fits.npz")), head.expression_names)
+    turner = Turner(head, portraits, sampler, package_pictures(TRAINING_PICTURES))
+    parts = [turner.batch(rng, min(32, a.count - k)) for k in range(0, a.count, 32)]
+    data = dict(zip(("image", "identity", "expression", "yaw", "pitch"), (np.concatenate(p) for p in zip(*parts))))
+    np.savez(a.out, **data)
+    print(f"{a.count} views in {time.time() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
