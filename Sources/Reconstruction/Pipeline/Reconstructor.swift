@@ -119,18 +119,36 @@ public final class Reconstructor {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
         }
         var detection = options.detector
-        detection.maximumCount = max(detection.maximumCount, options.maximumFaces)
+        detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
         var places: [Place] = []
-        for box in try models.detector.detect(photo, options: detection) where places.count < options.maximumFaces {
+        for box in try models.detector.detect(photo, options: detection) {
             let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
             if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
         }
+        places = Array(distinct(places).prefix(options.maximumFaces))
         guard !places.isEmpty else {
             throw GarfaceError(
                 .noFace,
                 "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, give its rectangle or points")
         }
         return places
+    }
+
+    /// Largest first, a doubtful one counting for less; places that moved onto the same face become one.
+    private func distinct(_ places: [Place]) -> [Place] {
+        func prominence(_ place: Place) -> Double {
+            let certainty = (place.box?.score ?? 1) * probability(place.estimate.faceLogit)
+            return place.frame.size * certainty * certainty
+        }
+        var kept: [Place] = []
+        for place in places.sorted(by: { prominence($0) > prominence($1) }) {
+            let known = kept.contains { other in
+                hypot(other.frame.centreX - place.frame.centreX, other.frame.centreY - place.frame.centreY)
+                    < 0.4 * max(other.frame.size, place.frame.size)
+            }
+            if !known { kept.append(place) }
+        }
+        return kept
     }
 
     /// Rectangles differ from detector to detector: of a few readings of this one, the one that looks most like a face.
