@@ -130,8 +130,9 @@ const char *gar_status_string(gar_status status);
 const char *gar_last_error(void);
 
 /* How many threads the library's matrix and convolution routines may use in this process, 1 to
- * 256; the default is the number of cores. Results are the same from run to run for one thread
- * count, seed and machine. Not while other calls run. Since 0.1. */
+ * 256. The default is 1: a face is a small problem, and several photos on several threads of yours
+ * scale better. Results are the same from run to run for one thread count, seed and machine. Call
+ * it before loading models, not while other calls run. Since 0.1. */
 gar_status gar_threads_set(int32_t count);
 
 /* Progress: a fraction from 0 to 1 that does not fall, and what is being done. The string is valid

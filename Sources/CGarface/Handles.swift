@@ -1,3 +1,4 @@
+import Numerics
 import Synchronization
 
 /// What a handle stands for. Every kind of object behind the C interface derives from this.
@@ -95,6 +96,7 @@ func resolve<H: Handle>(_ pointer: OpaquePointer?, _ type: H.Type, _ argument: S
 /// Creates an object and hands its handle out; `*out` is NULL when creating fails.
 func create(_ out: UnsafeMutablePointer<OpaquePointer?>?, _ argument: String, _ make: () throws -> Handle) throws {
     let out = try required(out, argument)
+    useDefaultThreadCount()
     out.pointee = nil
     out.pointee = HandleTable.shared.insert(try make())
 }

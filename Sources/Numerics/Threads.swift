@@ -16,6 +16,13 @@ final class Lock: @unchecked Sendable {
 private let threadLock = Lock()
 nonisolated(unsafe) private var threadCount = 0
 
+/// One thread, unless somebody has asked for more. A face is a small problem: the barriers of a second thread cost as
+/// much as it saves, and on a busy machine, where OpenMP's waiting threads spin, a hundred times more. Several photos
+/// on several threads scale better.
+public func useDefaultThreadCount() {
+    if currentThreadCount() == 0 { setThreadCount(1) }
+}
+
 /// Sets how many threads BLAS and oneDNN may use in this process. oneDNN settles on a count when a convolution is set
 /// up, so this comes before models are loaded.
 public func setThreadCount(_ count: Int) {

@@ -74,7 +74,7 @@ struct ReconstructCommand: ParsableCommand {
     @Option(help: "Seeds every random choice.")
     var seed: UInt64 = 0
 
-    @Option(help: "Threads for matrix products and convolutions, 1 to 256.")
+    @Option(help: "Threads for matrix products and convolutions, 1 to 256; 1 unless given.")
     var threads: Int?
 
     @Flag(name: [.short, .long], help: "No progress bar and no summary.")
@@ -132,7 +132,8 @@ struct ReconstructCommand: ParsableCommand {
         let folder = try OutputFolder(output)
         defer { folder.discard() }
         Interruption.watch()
-        if let threads { setThreadCount(threads) }
+        // Before the models are loaded: convolutions are set up for a thread count.
+        if let threads { setThreadCount(threads) } else { useDefaultThreadCount() }
         let bar = ProgressBar(quiet: quiet)
         defer { bar.finish() }
         let results = try Reconstructor(models.load()).reconstruct(image, options: options, progress: bar.update)

@@ -62,6 +62,7 @@ struct RenderCommand: ParsableCommand {
     }
 
     func run() throws {
+        useDefaultThreadCount()
         let head = try models.head(), gar = try models.gar()
         let configuration = gar.configuration
         var random = RandomGenerator(seed: seed)

@@ -1,4 +1,4 @@
-/* The renderer through the C interface. The weights: argv[2], or those in the library. */
+/* The renderer through the C interface. The weights: argv[3], or those in the library. */
 #include <garface.h>
 #include <math.h>
 
@@ -7,7 +7,7 @@
 static float *floats(int32_t count) { return (float *)calloc((size_t)count, sizeof(float)); }
 
 int main(int argc, char **argv) {
-    const char *weights = argc > 2 ? argv[2] : NULL;
+    const char *weights = argc > 3 ? argv[3] : NULL;
     gar_renderer *renderer = NULL, *other = (gar_renderer *)1;
     gar_head *head = NULL;
     gar_image *image = NULL;

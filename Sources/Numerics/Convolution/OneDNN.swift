@@ -24,8 +24,7 @@
             unsafeBitCast($0, to: SetThreads.self)
         }
         static func applyThreadCount() {
-            let count = currentThreadCount()
-            if count > 0 { setThreads?(Int32(count)) }
+            setThreads?(Int32(max(1, currentThreadCount())))
         }
 
         static func descriptor(_ dims: [Int], _ tag: dnnl_format_tag_t) throws -> dnnl_memory_desc_t {

@@ -54,6 +54,7 @@ public final class Reconstructor {
     public typealias Progress = (Float, String) -> Bool
 
     public init(_ models: ReconstructionModels) throws {
+        useDefaultThreadCount()
         self.models = models
         aligner = try Aligner(models.inverse, halfMM: models.fit.frame.half, centreYMM: models.fit.frame.centreY)
     }
