@@ -1,4 +1,4 @@
-// The default inverse network and face detector. A checkout without the weight files still builds: size 0.
+// The default inverse network and face detector.
 #include "default_models.h"
 
 #if defined(__clang__)
@@ -6,25 +6,19 @@
 #endif
 
 static _Alignas(64) const unsigned char inverse_network[] = {
-#if __has_embed("models/inverse.safetensors") == 1
 #embed "models/inverse.safetensors"
-    ,
-#endif
-    0};
+};
 
 static _Alignas(64) const unsigned char face_detector[] = {
-#if __has_embed("models/face_detector.safetensors") == 1
 #embed "models/face_detector.safetensors"
-    ,
-#endif
-    0};
+};
 
 const unsigned char *garface_default_inverse_network(size_t *size) {
-    *size = sizeof inverse_network - 1;
+    *size = sizeof inverse_network;
     return inverse_network;
 }
 
 const unsigned char *garface_default_face_detector(size_t *size) {
-    *size = sizeof face_detector - 1;
+    *size = sizeof face_detector;
     return face_detector;
 }

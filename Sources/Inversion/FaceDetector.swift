@@ -55,7 +55,6 @@ public final class FaceDetector: @unchecked Sendable {
     public static func embedded(path: ConvolutionPath = .gemm) throws -> FaceDetector {
         var size = 0
         let start = garface_default_face_detector(&size)
-        guard size > 0 else { throw GarfaceError(.fileNotFound, "this build carries no face detector; name a weight file") }
         let memory = UnsafeRawBufferPointer(start: start, count: size)
         return try FaceDetector(file: SafetensorsFile(memory: memory, name: "the embedded face detector"), path: path)
     }

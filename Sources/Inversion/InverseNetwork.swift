@@ -53,7 +53,6 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     public static func embedded(path: ConvolutionPath = .best) throws -> InverseNetwork<T> {
         var size = 0
         let start = garface_default_inverse_network(&size)
-        guard size > 0 else { throw GarfaceError(.fileNotFound, "this build carries no inverse network; name a weight file") }
         let memory = UnsafeRawBufferPointer(start: start, count: size)
         return try InverseNetwork(file: SafetensorsFile(memory: memory, name: "the embedded inverse network"), path: path)
     }

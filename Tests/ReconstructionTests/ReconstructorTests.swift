@@ -8,13 +8,15 @@ import Testing
 let root = String(#filePath.dropLast("Tests/ReconstructionTests/ReconstructorTests.swift".count))
 
 /// The pipeline with an untrained inverse network: what the user says must suffice.
-@Suite struct ReconstructorTests {
-    private func models() throws -> ReconstructionModels {
+@Suite(.serialized) struct ReconstructorTests {
+    private static let shared = Result {
         let networks = root + "Tests/InversionTests/Resources/"
         return try ReconstructionModels(
             head: .embedded(), gar: nil, inverse: InverseNetwork(file: SafetensorsFile(path: networks + "inverse.random.safetensors")),
             detector: FaceDetector(file: SafetensorsFile(path: networks + "face_detector.random.safetensors")))
     }
+
+    private func models() throws -> ReconstructionModels { try Self.shared.get() }
 
     /// A head of known shape seen by a known camera: its 68 points and the camera.
     private func truth(_ head: HeadModel<Float>) throws -> (points: [Double], camera: Camera<Double>, mesh: Mesh) {

@@ -4,7 +4,7 @@
 /// The embedded head model (a safetensors file) and its size in bytes. Static memory, never released.
 const unsigned char *_Nonnull garface_default_head_model(size_t *_Nonnull size);
 
-/// The embedded inverse network and face detector; size 0 where the build had no weight file.
+/// The embedded inverse network and face detector.
 const unsigned char *_Nonnull garface_default_inverse_network(size_t *_Nonnull size);
 const unsigned char *_Nonnull garface_default_face_detector(size_t *_Nonnull size);
 
