@@ -188,9 +188,10 @@ public final class Reconstructor {
         }
         if !stages.isEmpty && done > 0 { job.recentre() }
         clock.mark("landmarks")
-        if !stages.isEmpty {
+        // Without stages only the start is rendered.
+        if !stages.isEmpty || (options.renderer == .startOnly && models.gar != nil) {
             let left = total - done
-            try job.run(stages, options.renderer.fitRenderer) { try report((done + $0 * left) / total, $1) }
+            try job.run(stages, options.renderer == .startOnly ? .gar : options.renderer.fitRenderer) { try report((done + $0 * left) / total, $1) }
         }
         clock.mark("refinement")
         return try job.result(
