@@ -135,6 +135,15 @@ const char *gar_last_error(void);
  * it before loading models, not while other calls run. Since 0.1. */
 gar_status gar_threads_set(int32_t count);
 
+/* What the library has to say while it works: one line, without a line break; valid during the
+ * callback. It comes on the thread of the call it is about and must not throw. */
+typedef void (*gar_log_callback)(void *user, const char *message);
+
+/* Sends the library's messages (models loaded, faces found, stages run, with times and energies) to
+ * a callback; NULL, the default, drops them. The library never prints. Any thread; messages of
+ * calls that run meanwhile may still reach the callback before. Since 0.1. */
+void gar_log_set(gar_log_callback callback, void *user);
+
 /* Progress: a fraction from 0 to 1 that does not fall, and what is being done. The string is valid
  * during the callback. Return true to go on, false to cancel: the call then ends with
  * GAR_CANCELLED. It runs on the thread of the call and must not throw or call the library with
@@ -568,7 +577,7 @@ typedef struct gar_fit gar_fit;
 /* The standard stages of a renderer as JSON, to be edited and given back:
  * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
  * ["identity", "expression", "rotation", "similarity", "wPlus", ...], "weights": {...}, "steps":
- * {...}, "tolerance"}]}. Empty for GAR_RENDERER_LANDMARKS's refinement and GAR_RENDERER_START.
+ * {...}, "tolerance"}]}. No stages for GAR_RENDERER_START.
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_schedule_get_json(
     gar_renderer_kind renderer, char *buffer, size_t capacity, size_t *count);

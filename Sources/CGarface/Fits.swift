@@ -49,7 +49,11 @@ public func garFitRun(
     call {
         let fit = try resolve(fit, FitHandle.self, "fit")
         let schedule = stages == nil ? nil : try schedule(stages, "schedule")
-        try fit.exclusively("fit") { try fit.session.run(schedule, progress: progressClosure(progress, progressUser)) }
+        try fit.exclusively("fit") {
+            let elapsed = Elapsed()
+            try fit.session.run(schedule, progress: progressClosure(progress, progressUser))
+            Log.say("fit: \(schedule?.stages.map(\.name).joined(separator: ", ") ?? "the standard stages") in \(elapsed)")
+        }
     }
 }
 

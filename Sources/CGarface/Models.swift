@@ -32,7 +32,11 @@ final class ModelsHandle: Handle, @unchecked Sendable {
 public func garModelsLoad(
     _ files: UnsafePointer<gar_model_files>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
 ) -> gar_status {
-    call { try create(out, "out") { try ModelsHandle(files: try modelFiles(files)) } }
+    call {
+        let elapsed = Elapsed()
+        try create(out, "out") { try ModelsHandle(files: try modelFiles(files)) }
+        Log.say("models loaded in \(elapsed)")
+    }
 }
 
 @_cdecl("gar_models_release")

@@ -16,6 +16,24 @@ func faceBox(_ face: gar_face, _ argument: String) throws -> FaceBox {
         roll: Double(face.roll) * .pi / 180, score: face.score.isFinite ? Double(face.score) : 0)
 }
 
+/// One line per face: where, how it was fitted, and how long each step took.
+private func log(_ result: ReconstructionResult) {
+    Log.say(
+        "face at (\(result.frame.centreX.rounded()), \(result.frame.centreY.rounded())), \(result.renderer.rawValue): "
+            + result.timing.map { "\($0.step) \(($0.seconds * 1000).rounded() / 1000) s" }.joined(separator: ", "))
+    logStages(result)
+}
+
+/// The energy of every stage, before and after.
+private func logStages(_ result: ReconstructionResult) {
+    var history = result.history[...]
+    while let first = history.first {
+        let stage = history.prefix { $0.stage == first.stage }
+        history = history.dropFirst(stage.count)
+        Log.say("stage \(first.stage): \(stage.count) iterations, energy \(first.terms.total) to \(stage.last?.terms.total ?? 0)")
+    }
+}
+
 @_cdecl("gar_faces_detect")
 public func garFacesDetect(
     _ models: OpaquePointer?, _ image: OpaquePointer?, _ buffer: UnsafeMutablePointer<gar_face>?, _ capacity: Int,
@@ -25,7 +43,10 @@ public func garFacesDetect(
         let models = try resolve(models, ModelsHandle.self, "models").models
         let image = try resolve(image, ImageHandle.self, "image").image
         _ = try required(count, "count")
-        let faces = try Reconstructor(models).faces(image).map {
+        let elapsed = Elapsed()
+        let found = try Reconstructor(models).faces(image)
+        Log.say("\(found.count) face\(found.count == 1 ? "" : "s") in \(image.width) x \(image.height) pixels, \(elapsed)")
+        let faces = found.map {
             gar_face(
                 centre_u: Float($0.centreX), centre_v: Float($0.centreY), size: Float($0.size), roll: Float($0.roll * 180 / .pi),
                 score: Float($0.score))
@@ -47,6 +68,7 @@ public func garReconstruct(
             options.core.maximumFaces = 1
             let results = try Reconstructor(models).reconstruct(image, options: options.core, progress: options.progress)
             guard let result = results.first else { throw GarfaceError(.noFace, "no face was found") }
+            log(result)
             return ResultHandle(result, photo: image)
         }
     }
@@ -66,6 +88,7 @@ public func garReconstructFile(
         let models = try ModelsHandle(files: modelFiles(nil)).models
         let results = try Reconstructor(models).reconstruct(image, options: options.core, progress: options.progress)
         for (i, result) in results.enumerated() {
+            log(result)
             let prefix = options.core.maximumFaces > 1 ? "face\(i + 1)_" : ""
             try result.add(to: output, photo: image, selection: options.files, prefix: prefix)
         }

@@ -58,7 +58,7 @@ def c_type(declaration):
     base = [w for w in words if w != "const"][0]
     base = aliases.get(base, base)
     if base in callbacks:
-        return "callback"
+        return base
     if base in handles:
         return {1: "handle", 2: "handle*"}[stars]
     base = SCALARS.get(base, base)
@@ -90,7 +90,7 @@ def swift_type(name):
     if name in simple:
         return simple[name]
     if name in callbacks:
-        return "callback"
+        return name
     if name in aliases:
         return SCALARS[aliases[name]]
     pointer = re.fullmatch(r"Unsafe(Mutable)?Pointer<(.*)>", name)

@@ -25,12 +25,20 @@ static int files_in(const char *path) {
     return atoi(line);
 }
 
+static void count_line(void *user, const char *message) {
+    if (message && strlen(message) > 3 && !strchr(message, '\n')) ++*(int *)user;
+}
+
 static void loading(void) {
     gar_model_files files;
     gar_models *other = (gar_models *)1;
     char text[8192];
     size_t count;
+    int lines = 0;
+    gar_log_set(count_line, &lines);
     EXPECT(gar_models_load(NULL, &models), GAR_OK);
+    gar_log_set(NULL, NULL);
+    CHECK(lines == 1);
     EXPECT(gar_models_get_json(models, text, sizeof text, &count), GAR_OK);
     CHECK(strstr(text, "inverse_network") != NULL);
     gar_model_files_init(NULL);

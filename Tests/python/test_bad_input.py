@@ -151,7 +151,7 @@ def test_missing_and_damaged_photos(photo, models, tmp_path):
 
 def test_null_for_every_pointer_of_every_function():
     """All zeros for every argument: never a crash, and a sentence from all that can fail."""
-    callbacks = (c.ProgressCallback,)
+    callbacks = (c.ProgressCallback, c.LogCallback)
     for name, (result, arguments) in c.SIGNATURES.items():
         values = [kind() if kind in callbacks else (0 if kind in _NUMBERS else None) for kind in arguments]
         status = getattr(lib, name)(*values)

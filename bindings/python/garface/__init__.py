@@ -9,7 +9,7 @@ Units are millimetres, degrees and photo pixels; Include/garface.h states every 
 from __future__ import annotations
 
 import json as _json
-from typing import Any
+from typing import Any, Callable
 
 from ._head import HeadModel, pose_angles, pose_matrix
 from ._image import Image
@@ -19,6 +19,7 @@ from ._models import Face, Models, detect_faces
 from ._reconstruct import Fit, reconstruct, reconstruct_all, reconstruct_file, standard_schedule
 from ._renderer import Renderer, image_from_picture
 from ._result import Result
+from ._signatures import LogCallback as _LogCallback
 from .errors import (
     BusyError,
     CancelledError,
@@ -48,10 +49,25 @@ def set_thread_count(count: int) -> None:
     _check(_lib.gar_threads_set(count))
 
 
+def set_log(callback: Callable[[str], None] | None) -> None:
+    """Sends the library's messages (models loaded, faces found, stages run) to `callback`; None drops them.
+
+        >>> garface.set_log(logging.getLogger("garface").info)
+    """
+    global _log
+    bridge = _LogCallback() if callback is None else _LogCallback(
+        lambda _user, message: callback(message.decode("utf-8", "replace")))
+    _lib.gar_log_set(bridge, None)
+    _log = bridge  # the library holds no reference: this one keeps it alive
+
+
+_log: Any = None
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":      # asked of the library when wanted: garface.training works without it
         return build_info()["version"]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "errors", "Any")]
+__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "errors", "Any", "Callable")]

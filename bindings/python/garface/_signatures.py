@@ -10,6 +10,7 @@ class Handle(c_void_p):
     """An opaque handle, whatever it stands for."""
 
 
+LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
 ProgressCallback = ctypes.CFUNCTYPE(c_bool, c_void_p, c_float, c_char_p)
 
 _handle_out = POINTER(Handle)
@@ -112,6 +113,7 @@ SIGNATURES = {
     "gar_status_string": (c_char_p, [_status]),
     "gar_last_error": (c_char_p, []),
     "gar_threads_set": (_status, [c_int32]),
+    "gar_log_set": (None, [LogCallback, c_void_p]),
     # 2. Simple
     "gar_options_init": (None, [POINTER(Options)]),
     "gar_reconstruct_file": (_status, [c_char_p, c_char_p, POINTER(Options)]),
@@ -180,7 +182,7 @@ SIGNATURES = {
 _NAMES = {
     c_int32: "i32", c_uint32: "u32", c_uint64: "u64", c_size_t: "size", c_float: "f32", c_bool: "bool",
     c_uint8: "u8", c_char: "char", c_char_p: "char*", c_void_p: "void*", Handle: "handle", None: "void",
-    ProgressCallback: "callback",
+    ProgressCallback: "gar_progress_callback", LogCallback: "gar_log_callback",
 }
 
 
