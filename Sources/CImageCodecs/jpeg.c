@@ -176,7 +176,8 @@ garface_codec_status garface_jpeg_decode(
         uint8_t *upright = malloc(width * height * 3);
         if (!upright) {
             free(pixels);
-            return codec_fail(GARFACE_CODEC_OUT_OF_MEMORY, message, capacity, "out of memory for %zu x %zu pixels", width, height);
+            return codec_fail(
+                GARFACE_CODEC_OUT_OF_MEMORY, message, capacity, "out of memory for %zu x %zu pixels", width, height);
         }
         turn_upright(pixels, upright, width, height, turn);
         free(pixels);

@@ -39,7 +39,9 @@ public struct PointAlignment: Sendable {
     /// nose tip, mouth corner at image left, mouth corner at image right.
     public func align(points5 points: [Double]) throws -> Result {
         try Self.check(points, count: 5)
-        func mean(_ range: Range<Int>) -> SIMD3<Double> { range.reduce(SIMD3<Double>()) { $0 + landmarks[$1] } / Double(range.count) }
+        func mean(_ range: Range<Int>) -> SIMD3<Double> {
+            range.reduce(SIMD3<Double>()) { $0 + landmarks[$1] } / Double(range.count)
+        }
         guard landmarks.count == 68 else { throw GarfaceError(.wrongModelKind, "5 points need a head model with 68 landmarks") }
         let model = [mean(36..<42), mean(42..<48), landmarks[30], landmarks[48], landmarks[54]]
         return try fit(points, model, [1, 1, 1, 1, 1])
@@ -48,15 +50,20 @@ public struct PointAlignment: Sendable {
     /// Throws unless `points` are `count` pairs that lie in sensible places.
     public static func check(_ points: [Double], count: Int) throws {
         guard points.count == 2 * count else {
-            throw GarfaceError(.invalidArgument, "landmarks: expected \(count) points (\(2 * count) numbers), found \(points.count) numbers")
+            throw GarfaceError(
+                .invalidArgument, "landmarks: expected \(count) points (\(2 * count) numbers), found \(points.count) numbers")
         }
         if let bad = points.firstIndex(where: { !$0.isFinite || abs($0) > 1e6 }) {
-            throw GarfaceError(.invalidArgument, "landmarks: point \(bad / 2) is (\(points[bad & ~1]), \(points[bad | 1])), not a place in a picture")
+            throw GarfaceError(
+                .invalidArgument,
+                "landmarks: point \(bad / 2) is (\(points[bad & ~1]), \(points[bad | 1])), not a place in a picture")
         }
     }
 
     private func fit(_ points: [Double], _ model: [SIMD3<Double>], _ weights: [Double]) throws -> Result {
-        guard model.count == weights.count else { throw GarfaceError(.wrongModelKind, "the head model has \(model.count) landmarks, not 68") }
+        guard model.count == weights.count else {
+            throw GarfaceError(.wrongModelKind, "the head model has \(model.count) landmarks, not 68")
+        }
         var best: Result?
         var bestCost = Double.infinity
         for yawStep in -8...8 {
@@ -73,7 +80,8 @@ public struct PointAlignment: Sendable {
                 // u = a x - b y + ou ; v = -(b x + a y) + ov with (a, b) = scale (cos, sin)
                 let scale = hypot(a, b)
                 let similarity = Similarity(
-                    centreX: origin.x - b * centreYMM, centreY: origin.y - a * centreYMM, size: 2 * halfMM * scale, roll: atan2(b, a))
+                    centreX: origin.x - b * centreYMM, centreY: origin.y - a * centreYMM, size: 2 * halfMM * scale,
+                    roll: atan2(b, a))
                 best = Result(similarity: similarity, yaw: yaw, pitch: pitch, residual: residual)
             }
         }

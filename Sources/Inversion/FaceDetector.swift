@@ -69,7 +69,8 @@ public final class FaceDetector: @unchecked Sendable {
         threshold = max(0.01, min(0.99, network.description["threshold"]?.double ?? 0.5))
         features = try ConvolutionalNetwork(network, path: path)
         let channels = network.layers.last?.outputChannels ?? 0
-        headWeights = try ConvolutionWeights(network.finite("heads.cell.0.weight", [6, channels, 1, 1]), kind: .pointwise, path: path)
+        headWeights = try ConvolutionWeights(
+            network.finite("heads.cell.0.weight", [6, channels, 1, 1]), kind: .pointwise, path: path)
         headBias = try network.finite("heads.cell.0.bias", [6])
     }
 

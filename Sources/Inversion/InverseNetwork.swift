@@ -64,7 +64,9 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         latentSize = try network.integer("latent_size", 1...4096)
         wRows = try network.integer("w_rows", 1...64)
         let epsilon = network.description["feature_epsilon"]?.double ?? 1e-4
-        guard epsilon > 0 && epsilon.isFinite else { throw GarfaceError(.malformedFile, "\(file.name): feature_epsilon must be positive") }
+        guard epsilon > 0 && epsilon.isFinite else {
+            throw GarfaceError(.malformedFile, "\(file.name): feature_epsilon must be positive")
+        }
         self.epsilon = T(epsilon)
         features = try ConvolutionalNetwork(network, path: path)
 

@@ -51,7 +51,8 @@ struct NetworkFile {
                 (1...Self.maximumChannels).contains(output), let stride = entry["stride"]?.int, stride == 1 || stride == 2
             else {
                 throw GarfaceError(
-                    .malformedFile, "\(file.name): layer \(i): expected in \(expected), out 1 to \(Self.maximumChannels), stride 1 or 2")
+                    .malformedFile,
+                    "\(file.name): layer \(i): expected in \(expected), out 1 to \(Self.maximumChannels), stride 1 or 2")
             }
             layers.append(
                 Layer(inputChannels: input, outputChannels: output, stride: stride, isLevel: entry["level"]?.bool ?? false))

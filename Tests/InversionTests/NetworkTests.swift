@@ -19,10 +19,13 @@ import Testing
         #expect(relativeError(estimate.expression, try expected("expression").map { max(0, min(1, $0)) }) < 1e-4)
         let pose = try expected("pose")
         #expect(relativeError([estimate.yaw, estimate.pitch, estimate.roll], Array(pose[0..<3])) < 1e-4)
-        #expect(relativeError([estimate.logScale, estimate.tx, estimate.ty], [max(-1.5, min(1.5, pose[3])), pose[4], pose[5]]) < 1e-4)
+        #expect(
+            relativeError([estimate.logScale, estimate.tx, estimate.ty], [max(-1.5, min(1.5, pose[3])), pose[4], pose[5]]) < 1e-4)
         #expect(relativeError(estimate.wOffset, try expected("w")) < 1e-4)
         #expect(relativeError(estimate.landmarks, try expected("landmarks")) < 1e-4)
-        #expect(relativeError(estimate.landmarkSigma.map { log($0) }, try expected("landmark_log_sigma").map { max(-12, min(3, $0)) }) < 1e-4)
+        #expect(
+            relativeError(estimate.landmarkSigma.map { log($0) }, try expected("landmark_log_sigma").map { max(-12, min(3, $0)) })
+                < 1e-4)
         #expect(relativeError([estimate.faceLogit], try expected("face")) < 1e-4)
     }
 
@@ -81,21 +84,25 @@ import Testing
             #expect(abs(difference - gradient[i]) < 1e-6 * max(1, abs(difference)), "element \(i)")
         }
         #expect(loss(target.pointer, dPicture: nil) == 0)
-        #expect(errorKind { _ = try PerceptualLoss(network.features, height: 36, width: 36, levelWeights: [1]) } == .invalidArgument)
+        #expect(
+            errorKind { _ = try PerceptualLoss(network.features, height: 36, width: 36, levelWeights: [1]) } == .invalidArgument)
     }
 
     @Test func refusesWrongFiles() throws {
         let name = "inverse.random.safetensors"
-        #expect(errorKind { _ = try InverseNetwork<Float>(file: resource("face_detector.random.safetensors")) } == .wrongModelKind)
+        #expect(
+            errorKind { _ = try InverseNetwork<Float>(file: resource("face_detector.random.safetensors")) } == .wrongModelKind)
         #expect(errorKind { _ = try FaceDetector(file: resource(name)) } == .wrongModelKind)
         func kind(_ from: String, _ to: String, drop: String? = nil) throws -> GarfaceError.Kind? {
-            let file = try altered(name, metadata: { text in
-                guard let range = text.firstRange(of: from) else {
-                    Issue.record("metadata has no \(from)")
-                    return text
-                }
-                return text.replacingCharacters(in: range, with: to)
-            }, drop: drop)
+            let file = try altered(
+                name,
+                metadata: { text in
+                    guard let range = text.firstRange(of: from) else {
+                        Issue.record("metadata has no \(from)")
+                        return text
+                    }
+                    return text.replacingCharacters(in: range, with: to)
+                }, drop: drop)
             return errorKind { _ = try InverseNetwork<Float>(file: file) }
         }
         #expect(try kind("\"version\": 1", "\"version\": 2") == .unsupportedFormat)

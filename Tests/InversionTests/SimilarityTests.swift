@@ -47,7 +47,9 @@ import Testing
     func linearPicture(size: Double, roll: Double) throws {
         var image = try RGBImage(width: 200, height: 180)
         for y in 0..<180 {
-            for x in 0..<200 { for c in 0..<3 { image.pixels[image.offset(x, y) + c] = UInt8(c == 0 ? x : c == 1 ? y : (x + y) / 2) } }
+            for x in 0..<200 {
+                for c in 0..<3 { image.pixels[image.offset(x, y) + c] = UInt8(c == 0 ? x : c == 1 ? y : (x + y) / 2) }
+            }
         }
         let frame = Similarity(centreX: 101.3, centreY: 88.6, size: size, roll: roll)
         let crop = Tensor<Double>([1, 3, 16, 16]), mask = Tensor<Double>([16, 16])
@@ -86,7 +88,9 @@ import Testing
         var image = try RGBImage(width: 9, height: 6)
         for y in 0..<6 { for x in 0..<9 { image.pixels[image.offset(x, y)] = UInt8(10 * x + 20 * y) } }
         let small = try resized(image, width: 3, height: 2)
-        for y in 0..<2 { for x in 0..<3 { #expect(small.pixels[small.offset(x, y)] == UInt8(10 * (3 * x + 1) + 20 * (3 * y + 1))) } }
+        for y in 0..<2 {
+            for x in 0..<3 { #expect(small.pixels[small.offset(x, y)] == UInt8(10 * (3 * x + 1) + 20 * (3 * y + 1))) }
+        }
         #expect(try resized(image, width: 9, height: 6) == image)
         let one = try resized(RGBImage(width: 1, height: 1, fill: 77), width: 5, height: 7)
         #expect(one.pixels.allSatisfy { $0 == 77 })

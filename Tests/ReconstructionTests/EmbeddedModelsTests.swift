@@ -40,10 +40,14 @@ import Testing
         let small = try resized(astronaut(), width: 300, height: 300)
         var scene = try RGBImage(width: width, height: height)
         for y in 0..<height {
-            for x in 0..<width { for c in 0..<3 { scene.pixels[scene.offset(x, y) + c] = UInt8((x + 2 * y + 40 * c) / 12 % 200 + 20) } }
+            for x in 0..<width {
+                for c in 0..<3 { scene.pixels[scene.offset(x, y) + c] = UInt8((x + 2 * y + 40 * c) / 12 % 200 + 20) }
+            }
         }
         for y in 0..<300 where top + y < height {
-            for x in 0..<300 { for c in 0..<3 { scene.pixels[scene.offset(left + x, top + y) + c] = small.pixels[small.offset(x, y) + c] } }
+            for x in 0..<300 {
+                for c in 0..<3 { scene.pixels[scene.offset(left + x, top + y) + c] = small.pixels[small.offset(x, y) + c] }
+            }
         }
         var options = ReconstructionOptions()
         options.renderer = .landmarksOnly
@@ -86,7 +90,11 @@ import Testing
         }
         let reconstructor = try reconstructor()
         do {
-            _ = try reconstructor.reconstruct(picture, options: { var o = ReconstructionOptions(); o.renderer = .startOnly; return o }())
+            _ = try reconstructor.reconstruct(
+                picture,
+                options: {
+                    var o = ReconstructionOptions(); o.renderer = .startOnly; return o
+                }())
             Issue.record("a face was found where there is none")
         } catch let error as GarfaceError {
             #expect(error.kind == .noFace)
@@ -103,7 +111,9 @@ import Testing
             for x in 0..<512 { for c in 0..<3 { scene.pixels[scene.offset(x, y) + c] = photo.pixels[photo.offset(x, y) + c] } }
         }
         for y in 0..<320 {
-            for x in 0..<320 { for c in 0..<3 { scene.pixels[scene.offset(515 + x, 100 + y) + c] = small.pixels[small.offset(x, y) + c] } }
+            for x in 0..<320 {
+                for c in 0..<3 { scene.pixels[scene.offset(515 + x, 100 + y) + c] = small.pixels[small.offset(x, y) + c] }
+            }
         }
         let reconstructor = try reconstructor()
         var options = ReconstructionOptions()

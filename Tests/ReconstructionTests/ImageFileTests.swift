@@ -32,18 +32,20 @@ private func worst(_ image: RGBImage, _ expected: (Int, Int) -> (Int, Int, Int))
         let grey = try ImageFile.decode(resource("images/grey.png"), name: "grey")
         #expect(worst(grey) { x, _ in (x * 19, x * 19, x * 19) } == 0)
         let deep = try ImageFile.decode(resource("images/grey16.png"), name: "grey16")
-        #expect(worst(deep) { x, _ in
-            let v = Int((Double(x) * 5000 / 257).rounded())
-            return (v, v, v)
-        } <= 1)
+        #expect(
+            worst(deep) { x, _ in
+                let v = Int((Double(x) * 5000 / 257).rounded())
+                return (v, v, v)
+            } <= 1)
         let palette = try ImageFile.decode(resource("images/palette.png"), name: "palette")
         #expect(worst(palette, expectedPNG) < 60)
         let alpha = try ImageFile.decode(resource("images/alpha.png"), name: "alpha")
-        #expect(worst(alpha) { x, y in
-            let e = expectedPNG(x, y), a = Double(x * 21) / 255
-            func over(_ v: Int) -> Int { Int((Double(v) * a + 255 * (1 - a)).rounded()) }
-            return (over(e.0), over(e.1), over(e.2))
-        } <= 1)
+        #expect(
+            worst(alpha) { x, y in
+                let e = expectedPNG(x, y), a = Double(x * 21) / 255
+                func over(_ v: Int) -> Int { Int((Double(v) * a + 255 * (1 - a)).rounded()) }
+                return (over(e.0), over(e.1), over(e.2))
+            } <= 1)
     }
 
     @Test func onePixel() throws {
@@ -61,10 +63,11 @@ private func worst(_ image: RGBImage, _ expected: (Int, Int) -> (Int, Int, Int))
 
     @Test(.enabled(if: ImageFile.hasJPEG)) func jpegColours() throws {
         let grey = try ImageFile.decode(resource("images/grey.jpg"), name: "grey")
-        #expect(worst(grey) { x, y in
-            let e = expectedJPEG(x, y), v = Int(0.299 * Double(e.0) + 0.587 * Double(e.1) + 0.114 * Double(e.2))
-            return (v, v, v)
-        } < 14)
+        #expect(
+            worst(grey) { x, y in
+                let e = expectedJPEG(x, y), v = Int(0.299 * Double(e.0) + 0.587 * Double(e.1) + 0.114 * Double(e.2))
+                return (v, v, v)
+            } < 14)
         let cmyk = try ImageFile.decode(resource("images/cmyk.jpg"), name: "cmyk")
         #expect(worst(cmyk, expectedJPEG) < 24)
     }
@@ -102,7 +105,9 @@ private func worst(_ image: RGBImage, _ expected: (Int, Int) -> (Int, Int, Int))
         let bytes = try resource("images/" + name)
         for count in 0..<bytes.count {
             let kind = errorKind { _ = try ImageFile.decode(Array(bytes[..<count]), name: name) }
-            #expect(kind == .malformedFile || kind == .unsupportedFormat, "\(count) of \(bytes.count) bytes: \(String(describing: kind))")
+            #expect(
+                kind == .malformedFile || kind == .unsupportedFormat,
+                "\(count) of \(bytes.count) bytes: \(String(describing: kind))")
         }
     }
 

@@ -48,7 +48,8 @@ import Testing
         let end = try #require((0..<1000).first { Array(bytes[$0..<$0 + marker.count]) == marker }) + marker.count
         let header = String(decoding: bytes[..<end], as: UTF8.self)
         #expect(header.hasPrefix("ply\nformat binary_little_endian 1.0\n"))
-        #expect(header.contains("element vertex \(mesh.vertexCount)\n") && header.contains("element face \(mesh.triangleCount)\n"))
+        #expect(
+            header.contains("element vertex \(mesh.vertexCount)\n") && header.contains("element face \(mesh.triangleCount)\n"))
         var at = end
         func word() -> UInt32 {
             defer { at += 4 }
@@ -75,7 +76,9 @@ import Testing
         mesh.vertices[7] = 0
         mesh.triangles[4] = 999_999
         #expect(errorKind { _ = try MeshFile.ply(mesh) } == .internalFailure)
-        #expect(errorKind { _ = try SurfaceMaps(mesh, scale: 1, tx: 0, ty: 0, window: PhotoWindow(width: 8, height: 8)) } == .internalFailure)
+        #expect(
+            errorKind { _ = try SurfaceMaps(mesh, scale: 1, tx: 0, ty: 0, window: PhotoWindow(width: 8, height: 8)) }
+                == .internalFailure)
     }
 
     @Test func normalsPointOutwards() throws {
@@ -116,7 +119,9 @@ import Testing
         let mesh = Mesh(
             vertices: [-10, -10, 10, 10, -10, 10, 10, 10, 10, -10, 10, 10], normals: [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1],
             triangles: [0, 1, 2, 0, 2, 3])
-        for (window, step) in [(PhotoWindow(width: 60, height: 40), 1.0), (PhotoWindow(x: 4, y: 2, step: 2, width: 25, height: 16), 2)] {
+        for (window, step) in [
+            (PhotoWindow(width: 60, height: 40), 1.0), (PhotoWindow(x: 4, y: 2, step: 2, width: 25, height: 16), 2),
+        ] {
             let maps = try SurfaceMaps(mesh, scale: 0.8, tx: 30, ty: 18, window: window)
             let depth = maps.depthSamples(), normals = try maps.normalImage()
             for j in 0..<window.height {

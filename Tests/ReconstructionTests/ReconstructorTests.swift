@@ -12,7 +12,8 @@ let root = String(#filePath.dropLast("Tests/ReconstructionTests/ReconstructorTes
     private static let shared = Result {
         let networks = root + "Tests/InversionTests/Resources/"
         return try ReconstructionModels(
-            head: .embedded(), gar: nil, inverse: InverseNetwork(file: SafetensorsFile(path: networks + "inverse.random.safetensors")),
+            head: .embedded(), gar: nil,
+            inverse: InverseNetwork(file: SafetensorsFile(path: networks + "inverse.random.safetensors")),
             detector: FaceDetector(file: SafetensorsFile(path: networks + "face_detector.random.safetensors")))
     }
 
@@ -136,7 +137,10 @@ let root = String(#filePath.dropLast("Tests/ReconstructionTests/ReconstructorTes
             change(&options)
             return errorKind { _ = try reconstructor.reconstruct(photo, options: options) }
         }
-        #expect(kind { $0.renderer = .gar; $0.points68 = points } == .invalidArgument)
+        #expect(
+            kind {
+                $0.renderer = .gar; $0.points68 = points
+            } == .invalidArgument)
         #expect(kind { $0.points68 = points.map { _ in .nan } } == .invalidArgument)
         #expect(kind { $0.points68 = points.map { $0 + 2000 } } == .invalidArgument)
         #expect(kind { $0.points68 = points.map { _ in 100 } } == .invalidArgument)
@@ -145,9 +149,18 @@ let root = String(#filePath.dropLast("Tests/ReconstructionTests/ReconstructorTes
         #expect(kind { $0.rectangle = FaceRectangle(left: .nan, top: 0, width: 50, height: 50) } == .invalidArgument)
         #expect(kind { $0.rectangle = FaceRectangle(left: 600, top: 0, width: 50, height: 50) } == .invalidArgument)
         #expect(kind { $0.rectangle = FaceRectangle(left: 6, top: 0, width: -50, height: 50) } == .invalidArgument)
-        #expect(kind { $0.points68 = points; $0.points5 = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4] } == .invalidArgument)
-        #expect(kind { $0.maximumFaces = 0; $0.points68 = points } == .invalidArgument)
-        #expect(kind { $0.threads = -3; $0.points68 = points } == .invalidArgument)
+        #expect(
+            kind {
+                $0.points68 = points; $0.points5 = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+            } == .invalidArgument)
+        #expect(
+            kind {
+                $0.maximumFaces = 0; $0.points68 = points
+            } == .invalidArgument)
+        #expect(
+            kind {
+                $0.threads = -3; $0.points68 = points
+            } == .invalidArgument)
         #expect(kind { $0.points68 = points } == nil)
         #expect(kind { $0.rectangle = FaceRectangle(left: 150, top: 120, width: 200, height: 200) } == nil)
     }

@@ -16,34 +16,51 @@ extension ReconstructionResult {
         ]
         if let box {
             members.append(
-                ("detection", .object([
-                    ("centre_px", list([box.centreX, box.centreY])), ("frame_size_px", .number(box.size)),
-                    ("roll_degrees", .number(box.roll * 180 / .pi)), ("score", .number(box.score)),
-                ])))
+                (
+                    "detection",
+                    .object([
+                        ("centre_px", list([box.centreX, box.centreY])), ("frame_size_px", .number(box.size)),
+                        ("roll_degrees", .number(box.roll * 180 / .pi)), ("score", .number(box.score)),
+                    ])
+                ))
         }
         members += [
-            ("camera", .object([
-                ("model", .string("weak perspective: u = scale (R p).x + t.x, v = -scale (R p).y + t.y")),
-                ("scale_px_per_mm", .number(camera.scale)), ("rotation_row_major", list(camera.rotation)),
-                ("translation_px", list([camera.tx, camera.ty])), ("matrix_3x4", list(camera.matrix)),
-            ])),
-            ("pose_degrees", .object([
-                ("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll)),
-            ])),
+            (
+                "camera",
+                .object([
+                    ("model", .string("weak perspective: u = scale (R p).x + t.x, v = -scale (R p).y + t.y")),
+                    ("scale_px_per_mm", .number(camera.scale)), ("rotation_row_major", list(camera.rotation)),
+                    ("translation_px", list([camera.tx, camera.ty])), ("matrix_3x4", list(camera.matrix)),
+                ])
+            ),
+            (
+                "pose_degrees",
+                .object([
+                    ("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll)),
+                ])
+            ),
             ("identity", list(identity.map { Double($0) })),
             ("expression", .object(zip(expressionNames, expression).map { ($0, .number(Double($1))) })),
-            ("aligned_frame", .object([
-                ("centre_px", list([frame.centreX, frame.centreY])), ("size_px", .number(frame.size)),
-                ("roll_degrees", .number(frame.roll * 180 / .pi)), ("half_mm", .number(alignedFrame.half)),
-                ("centre_y_mm", .number(alignedFrame.centreY)),
-                ("head_yaw_pitch_roll_logscale_tx_ty", list(pose.array)),
-            ])),
+            (
+                "aligned_frame",
+                .object([
+                    ("centre_px", list([frame.centreX, frame.centreY])), ("size_px", .number(frame.size)),
+                    ("roll_degrees", .number(frame.roll * 180 / .pi)), ("half_mm", .number(alignedFrame.half)),
+                    ("centre_y_mm", .number(alignedFrame.centreY)),
+                    ("head_yaw_pitch_roll_logscale_tx_ty", list(pose.array)),
+                ])
+            ),
             ("landmarks_px", .array(Self.rows(landmarks, 2))),
             ("timing_seconds", .object(timing.map { ($0.step, .number($0.seconds)) })),
-            ("losses", .array(history.map { record in
-                .object([("stage", .string(record.stage)), ("iteration", .number(Double(record.iteration)))]
-                    + record.terms.named.map { ($0.name, .number($0.value)) })
-            })),
+            (
+                "losses",
+                .array(
+                    history.map { record in
+                        .object(
+                            [("stage", .string(record.stage)), ("iteration", .number(Double(record.iteration)))]
+                                + record.terms.named.map { ($0.name, .number($0.value)) })
+                    })
+            ),
         ]
         return .object(members)
     }
@@ -114,7 +131,8 @@ public struct SavedParameters: Sendable {
         func values(_ name: String, _ dimensions: Int) throws -> (shape: [Int], values: [Float]) {
             let tensor: Tensor<Float> = try file.tensor(name)
             guard tensor.shape.count == dimensions, tensor.buffer.allSatisfy(\.isFinite) else {
-                throw GarfaceError(.malformedFile, "\(file.name): tensor \"\(name)\": expected \(dimensions) dimensions of finite numbers")
+                throw GarfaceError(
+                    .malformedFile, "\(file.name): tensor \"\(name)\": expected \(dimensions) dimensions of finite numbers")
             }
             return (tensor.shape, tensor.array)
         }

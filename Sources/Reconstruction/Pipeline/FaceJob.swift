@@ -22,7 +22,8 @@ struct FaceJob {
     private var aligned: AlignedFrame { models.fit.frame }
 
     init(
-        models: ReconstructionModels, photo: RGBImage, frame: Similarity, estimate: InverseEstimate, options: ReconstructionOptions
+        models: ReconstructionModels, photo: RGBImage, frame: Similarity, estimate: InverseEstimate,
+        options: ReconstructionOptions
     ) {
         self.models = models
         self.photo = photo

@@ -55,7 +55,7 @@ public struct ReconstructionOptions: Sendable {
     public var alignmentPasses = 2
     /// The stages of the fit; nil takes the renderer's standard schedule.
     public var schedule: FitSchedule?
-    /// Fixes everything random.
+    /// No step draws random numbers at present; a step that comes to do so will take them from this seed.
     public var seed: UInt64 = 0
     /// Threads for BLAS and convolutions; nil leaves the setting alone.
     public var threads: Int?

@@ -20,8 +20,8 @@ public struct ReconstructionModels: Sendable {
         guard inverse.identityCount <= head.identityCount, inverse.expressionCount == head.expressionCount else {
             throw GarfaceError(
                 .wrongModelKind,
-                "the inverse network gives \(inverse.identityCount) identity and \(inverse.expressionCount) expression coefficients; "
-                    + "the head model has \(head.identityCount) and \(head.expressionCount)")
+                "the inverse network gives \(inverse.identityCount) identity and \(inverse.expressionCount) expression "
+                    + "coefficients; the head model has \(head.identityCount) and \(head.expressionCount)")
         }
         guard head.landmarks.count == 68 else {
             throw GarfaceError(.wrongModelKind, "the head model has \(head.landmarks.count) landmarks; 68 are needed")
@@ -130,7 +130,9 @@ public final class Reconstructor {
         guard !places.isEmpty else {
             throw GarfaceError(
                 .noFace,
-                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, give its rectangle or points")
+                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; "
+                    + "if there is one, give its rectangle or points"
+            )
         }
         return places
     }
@@ -164,7 +166,9 @@ public final class Reconstructor {
                 if best == nil || logit > best!.logit { best = (frame, logit) }
             }
         }
-        guard let best, best.frame.isUsable else { throw GarfaceError(.invalidArgument, "options: the face rectangle is of no use") }
+        guard let best, best.frame.isUsable else {
+            throw GarfaceError(.invalidArgument, "options: the face rectangle is of no use")
+        }
         return best.frame
     }
 
@@ -175,7 +179,8 @@ public final class Reconstructor {
         var clock = started
         var job = FaceJob(models: models, photo: photo, frame: place.frame, estimate: place.estimate, options: options)
         try report(0, "aligning")
-        var stages = options.renderer == .startOnly
+        var stages =
+            options.renderer == .startOnly
             ? [] : (options.schedule ?? .standard(options.renderer.fitRenderer)).stages
         let total = Float(max(1, stages.reduce(0) { $0 + $1.iterations }))
         var done: Float = 0
@@ -191,7 +196,9 @@ public final class Reconstructor {
         // Without stages only the start is rendered.
         if !stages.isEmpty || (options.renderer == .startOnly && models.gar != nil) {
             let left = total - done
-            try job.run(stages, options.renderer == .startOnly ? .gar : options.renderer.fitRenderer) { try report((done + $0 * left) / total, $1) }
+            try job.run(stages, options.renderer == .startOnly ? .gar : options.renderer.fitRenderer) {
+                try report((done + $0 * left) / total, $1)
+            }
         }
         clock.mark("refinement")
         return try job.result(

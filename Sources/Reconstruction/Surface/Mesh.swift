@@ -66,7 +66,8 @@ public struct Mesh: Sendable {
     /// Throws unless sizes agree, indices lie inside and every number is finite and below 100 metres.
     func check() throws {
         let count = vertexCount
-        guard vertices.count % 3 == 0, normals.count == vertices.count, triangles.count % 3 == 0, part.isEmpty || part.count == count
+        guard vertices.count % 3 == 0, normals.count == vertices.count, triangles.count % 3 == 0,
+            part.isEmpty || part.count == count
         else { throw GarfaceError(.internalFailure, "mesh: sizes do not agree") }
         guard triangles.allSatisfy({ $0 >= 0 && Int($0) < count }) else {
             throw GarfaceError(.internalFailure, "mesh: a triangle index is outside its \(count) vertices")
