@@ -21,32 +21,37 @@ from garface.evaluation import metrics
 ROWS = {"mean": "mean head", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
 
 
-def mean_head_landmarks(models: garface.Models, points: np.ndarray) -> np.ndarray:
+def mean_head_landmarks(head: garface.HeadModel, points: np.ndarray) -> np.ndarray:
     """The mean head's 68 points under the similarity that fits the truth best: what no shape at all can reach."""
-    mean = models.head.landmarks(models.head.mean)[:, :2] * [1, -1]
+    mean = head.landmarks(head.evaluate())[:, :2] * [1, -1]
     r, t, s = metrics.rigid_alignment(mean, points, scale=True)
     return s * mean @ r.T + t
 
 
-def measure(models: garface.Models, folder: pathlib.Path, row: str, given: bool, limit: int | None, step: int = 1) -> dict:
+def measure(
+    models: garface.Models, folder: pathlib.Path, row: str, given: bool, limit: int | None, step: int = 1,
+    schedule: dict | None = None,
+) -> dict:
+    head = garface.HeadModel()
     data = np.load(folder / "landmarks68.npz")
     errors, inner, missed, seconds, worst = [], [], 0, [], []
     indices = range(0, len(data["names"]), step)
     for i in list(indices)[:limit]:
         name, truth = str(data["names"][i]), data["landmarks"][i].astype(float)
         if row == "mean":
-            found = mean_head_landmarks(models, truth)
+            found = mean_head_landmarks(head, truth)
         else:
             began = time.perf_counter()
             try:
                 result = garface.reconstruct(
-                    str(folder / name), models=models, renderer=row, landmarks=truth if given else None)
+                    str(folder / name), models=models, renderer=row, landmarks=truth if given else None,
+                    schedule=schedule)
             except garface.NoFaceError:
                 missed += 1
                 worst.append((np.inf, name))
                 continue
             seconds.append(time.perf_counter() - began)
-            found = result.landmarks_contour
+            found = result.landmarks
         errors.append(metrics.interocular_nme(found, truth))
         inner.append(metrics.interocular_nme(found, truth, slice(17, 68)))
         worst.append((errors[-1], name))

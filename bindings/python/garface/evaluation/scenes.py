@@ -18,9 +18,9 @@ import garface
 from garface.evaluation import metrics
 
 
-def face_frame(models: garface.Models, points: np.ndarray) -> tuple[np.ndarray, float, float]:
+def face_frame(head: garface.HeadModel, points: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Centre, side (px of the 230 mm square) and roll of the mean head placed on 68 points by least squares."""
-    mean = models.head.landmarks(models.head.mean)[:, :2] * [1, -1]
+    mean = head.landmarks(head.evaluate())[:, :2] * [1, -1]
     r, t, s = metrics.rigid_alignment(mean, points, scale=True)
     return s * r @ np.array([0.0, -5.0]) + t, 230 * s, -float(np.arctan2(r[1, 0], r[0, 0]))
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
-    models, rng = garface.Models(), np.random.default_rng(options.seed)
+    models, head, rng = garface.Models(), garface.HeadModel(), np.random.default_rng(options.seed)
     data = np.load(options.folder / "landmarks68.npz")
     pictures = scenes.package_pictures(scenes.HELD_OUT_PICTURES)
     sizes = [(480, 640), (480, 480), (600, 450), (960, 1280)]
@@ -55,7 +55,7 @@ def main() -> None:
         i = k * 7 % len(data["names"])
         photo = np.ascontiguousarray(cv2.imread(str(options.folder / str(data["names"][i])))[:, :, ::-1])
         points = data["landmarks"][i].astype(float)
-        frame = face_frame(models, points)
+        frame = face_frame(head, points)
         h, w = sizes[rng.integers(len(sizes))]
         scene, truth = evaluate_detector.compose(rng, evaluate_detector.background(rng, pictures, h, w), photo, *frame)
         if rng.random() < 0.5:
@@ -66,7 +66,7 @@ def main() -> None:
         except garface.NoFaceError:
             missed += 1
             continue
-        error = metrics.interocular_nme(result.landmarks_contour, target)
+        error = metrics.interocular_nme(result.landmarks, target)
         wrong += error > 100
         errors.append(error)
     for _ in range(options.empty):
