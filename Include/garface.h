@@ -576,7 +576,7 @@ typedef struct gar_fit gar_fit;
 
 /* The standard stages of a renderer as JSON, to be edited and given back:
  * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
- * ["identity", "expression", "rotation", "similarity", "wPlus", ...], "weights": {...}, "steps":
+ * ["identity", "expression", "rotation", "similarity", "w_plus", ...], "weights": {...}, "steps":
  * {...}, "tolerance"}]}. No stages for GAR_RENDERER_START.
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_schedule_get_json(

@@ -19,7 +19,7 @@ import Testing
         "{}", "{\"stages\": []}", "{\"stages\": [{}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": -1, \"blocks\": [\"w_plus\"]}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 1e300, \"blocks\": [\"identity\"]}]}",
-        "{\"stages\": [{\"optimiser\": \"gauss_newton\", \"iterations\": 3, \"blocks\": [\"wPlus\"]}]}",
+        "{\"stages\": [{\"optimiser\": \"gauss_newton\", \"iterations\": 3, \"blocks\": [\"w_plus\"]}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"weights\": {\"photo\": 1}}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"weights\": {\"landmarks\": -1}}]}",
     ]) func refuses(text: String) throws {

@@ -9,7 +9,7 @@ public enum ParameterBlock: String, CaseIterable, Sendable {
     /// Log scale, then shift x and y (mm), of the head inside the aligned frame.
     case similarity
     /// GAR's style rows, one per modulated convolution.
-    case wPlus
+    case wPlus = "w_plus"
     /// GAR's noise maps, one after the other, coarse to fine.
     case noise
     /// Per-vertex albedo of the spherical-harmonics baseline, (V, 3).

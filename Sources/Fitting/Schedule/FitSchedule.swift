@@ -35,47 +35,47 @@ extension FitStage {
             blocks: [.rotation, .similarity, .identity, .expression], weights: w, tolerance: 1e-5)
     }
 
-    /// GAR's look alone, the geometry held.
+    /// GAR's look alone, the geometry held: just enough to begin the joint stage with a picture that resembles.
     public static func garAppearance() -> FitStage {
-        var w = FitWeights()
-        w.landmarks = 0
-        w.photometric = 300
-        w.perceptual = 30
-        w.wMean = 1
-        w.wSpread = 4
-        return FitStage(
-            name: "appearance", optimiser: .adam, iterations: 40, blocks: [.wPlus], weights: w,
+        FitStage(
+            name: "appearance", optimiser: .adam, iterations: 20, blocks: [.wPlus], weights: pictureWeights(),
             stepSizes: [.wPlus: 0.05])
     }
 
     /// Geometry and look together, both held by their priors.
     public static func garJoint() -> FitStage {
-        var w = garAppearance().weights
-        w.landmarks = 0.5
-        w.identityStart = 1
-        w.expressionStart = 1
-        return FitStage(
-            name: "joint", optimiser: .adam, iterations: 80,
-            blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: w,
-            stepSizes: [.wPlus: 0.02])
+        FitStage(
+            name: "joint", optimiser: .adam, iterations: 160,
+            blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
+            stepSizes: [.wPlus: 0.02, .identity: 0.05, .rotation: 0.01], silhouettes: true)
     }
 
     public static func shAppearance() -> FitStage {
-        var w = FitWeights()
-        w.landmarks = 0
-        w.photometric = 300
-        w.albedoSmoothness = 1
-        w.albedo = 1
-        return FitStage(name: "appearance", optimiser: .adam, iterations: 40, blocks: [.albedo, .light], weights: w)
+        FitStage(
+            name: "appearance", optimiser: .adam, iterations: 20, blocks: [.albedo, .light], weights: pictureWeights(),
+            stepSizes: [.albedo: 0.02, .light: 0.02])
     }
 
     public static func shJoint() -> FitStage {
-        var w = shAppearance().weights
-        w.landmarks = 0.5
-        w.identityStart = 1
+        FitStage(
+            name: "joint", optimiser: .adam, iterations: 160,
+            blocks: [.albedo, .light, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
+            stepSizes: [.identity: 0.05, .rotation: 0.01], silhouettes: true)
+    }
+
+    /// The same for both renderers, so that they can be compared; terms that do not apply to one are zero in it.
+    private static func pictureWeights() -> FitWeights {
+        var w = FitWeights()
+        w.photometric = 3000
+        w.perceptual = 300
+        w.landmarks = 1
+        w.identity = 0.5
+        w.identityStart = 0.5
         w.expressionStart = 1
-        return FitStage(
-            name: "joint", optimiser: .adam, iterations: 80,
-            blocks: [.albedo, .light, .identity, .expression, .rotation, .similarity], weights: w)
+        w.wMean = 1
+        w.wSpread = 4
+        w.albedo = 100
+        w.albedoSmoothness = 1
+        return w
     }
 }

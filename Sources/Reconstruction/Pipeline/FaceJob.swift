@@ -14,6 +14,8 @@ struct FaceJob {
     private let readingFrame: Similarity
     private let estimate: InverseEstimate
     private var state: FitState
+    /// The state as the inverse network gave it.
+    private let believed: FitState
     private var history: [FitRecord] = []
     private var picture: [Float] = []
 
@@ -44,6 +46,7 @@ struct FaceJob {
         if let gar = models.gar {
             state.wPlus = estimate.wPlus(meanW: gar.meanW.array.map { Double($0) }, styleCount: gar.styleCount).map { Float($0) }
         }
+        believed = state
     }
 
     /// Takes roll, scale and shift out of the head's pose and into the frame.
@@ -60,6 +63,9 @@ struct FaceJob {
     mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
         let (target, inside) = crop(size)
         var problem = FitProblem(target: target.array, inside: inside.array, landmarks: observations(), start: state)
+        // Beliefs stay those of the inverse network, whatever the stages before have moved.
+        problem.identityCentre = believed.identity
+        problem.expressionCentre = believed.expression
         if renderer != .gar { problem.start.wPlus = [] }
         let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem)
         var failure: (any Error)?

@@ -45,7 +45,7 @@ public struct ReconstructionOptions: Sendable {
     /// (u, v) of the 68 iBUG points, jaw line on the visible contour. Also fitted to.
     public var points68: [Double]?
     /// Expected error of given points, mm.
-    public var pointErrorMM = 1.5
+    public var pointErrorMM = 1.0
     /// How many faces at most, largest first.
     public var maximumFaces = 1
     public var detector = FaceDetectorOptions()
