@@ -27,6 +27,15 @@ step() {  # name, command...
     else summary+=("FAILED  $((SECONDS - start)) s  $name"); failed+=("$name"); fi
 }
 
+quick_start() {  # the README's first command, into a folder of its own
+    local folder
+    folder=$(mktemp -d)
+    bash examples/quickstart.sh "$root/examples/data/astronaut.png" "$folder/out" && [ -s "$folder/out/overlay.png" ]
+    local outcome=$?
+    rm -rf "$folder"
+    return $outcome
+}
+
 test_build() {  # full | base
     local kind=$1 scratch=$root/.build
     unset GARFACE_WITHOUT_ONEDNN GARFACE_WITHOUT_JPEG
@@ -44,6 +53,9 @@ test_build() {  # full | base
     step "$kind: ABI" $python Tests/abi/check_abi.py "$build/libgarface.so"
     step "$kind: C and C++ tests" bash Tests/c/run.sh "$build"
     step "$kind: install, pkg-config, CMake" bash Tests/c/install_test.sh "$build"
+    if [ "$kind" = full ]; then
+        step "$kind: README quick start" quick_start
+    fi
     step "$kind: Python and tool tests" env PYTHONPATH="$root/bindings/python" $python -m pytest -q -p no:cacheprovider Tests/python
 }
 

@@ -64,7 +64,8 @@ final class LBFGS {
         for i in 0..<n { slope += d[i] * g[i] * scale[i] }
         if !(slope < 0) {
             stored = 0
-            return nil
+            return used > 0
+                ? try iterate(p, gradient: g, scale: scale, energy: energy, evaluate: evaluate, project: project) : nil
         }
         previousPoint.pointer.update(from: p, count: n)
         previousGradient.pointer.update(from: g, count: n)
@@ -82,7 +83,10 @@ final class LBFGS {
         p.update(from: previousPoint.pointer, count: n)
         g.update(from: previousGradient.pointer, count: n)
         stored = 0
-        return nil
+        // Pixels that change their triangle make the energy jump a little, and a remembered curvature may mislead:
+        // only when the gradient itself leads nowhere is the end reached.
+        return used > 0
+            ? try iterate(p, gradient: g, scale: scale, energy: energy, evaluate: evaluate, project: project) : nil
     }
 
     private func remember(_ p: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ scale: UnsafePointer<Float>) {
