@@ -147,9 +147,17 @@ public final class Fitter {
         func evaluate() -> Float {
             objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
         }
+        // Pixels that change their triangle, the mask and the contour's choice make the energy jump, and a line search
+        // stumbles over the smallest jump: they are held during each iteration and chosen anew between iterations.
+        defer { objective.freezeCoverage = false }
         var energy = evaluate()
         for i in 0..<stage.iterations {
+            if i > 0 {
+                objective.freezeCoverage = false
+                energy = evaluate()
+            }
             try note(i, objective.terms.value)
+            objective.freezeCoverage = true
             guard
                 let next = solver.iterate(
                     unknowns.pointer, gradient: gradient.pointer, scale: scale.pointer, energy: energy, evaluate: evaluate,
