@@ -17,7 +17,8 @@ import Testing
             target: Array(repeating: 0, count: 3 * n * n), inside: Array(repeating: 1, count: n * n), landmarks: nil, start: truth)
         let objective = try FitObjective<Float>(
             head: head, gar: gar, perceptualNetwork: nil, frame: models.frame, problem: problem)
-        problem.target = objective.renderedPicture(FitSupport.flat(truth, objective.layout).pointer)
+        let parameters = FitSupport.flat(truth, objective.layout)
+        problem.target = withExtendedLifetime(parameters) { objective.renderedPicture(parameters.pointer) }
         problem.start.yaw += 0.05
         problem.start.shiftX += 2
         problem.start.wPlus = []
