@@ -109,7 +109,7 @@ static void faces_and_results(void) {
     EXPECT(gar_faces_detect((gar_models *)photo, photo, faces, 64, &count), GAR_INVALID_ARGUMENT);
 
     gar_options_init(&options);
-    options.renderer = GAR_RENDERER_START;
+    options.renderer = GAR_RENDERER_LANDMARKS; /* no renderer, so no render */
     options.face = &faces[0];
     EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_OK);
     EXPECT(gar_reconstruct(NULL, photo, &options, &other), GAR_INVALID_ARGUMENT);

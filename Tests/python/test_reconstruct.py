@@ -71,7 +71,7 @@ def test_same_seed_same_numbers(result, photo, models):
 def test_other_renderers(photo, models, renderer):
     result = garface.reconstruct(photo, models=models, renderer=renderer)
     assert np.isfinite(result.vertices).all()
-    assert (result.render is not None) == (renderer == "sh")
+    assert (result.render is not None) == (renderer != "landmarks")
     assert (len(result.history) > 0) == (renderer != "start")
     assert renderer == "start" or result.w_plus.size == 0
 
