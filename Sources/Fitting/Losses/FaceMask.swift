@@ -45,7 +45,7 @@ final class FaceMask<T: Scalar> {
         guard let map = levels[raster.width] else { return }
         raster.interpolate(vertexWeights.pointer, channels: 1, triangles: triangles, into: map.pointer)
         if raster.width == 2 * size {
-            halve(map.pointer, weights.pointer, 1, 2 * size)
+            halve(map.pointer, 1, 2 * size, weights.pointer)
         } else {
             weights.copy(from: map)
         }

@@ -34,11 +34,11 @@ final class NoiseRegularisation<T: Scalar> {
             if correlation != 0 {
                 let level = levels[k], grad = gradients[k]
                 level[0].pointer.update(from: noise + offset, count: n)
-                for j in 1..<max(1, level.count) { halve(level[j - 1].pointer, level[j].pointer, 1, side >> (j - 1)) }
+                for j in 1..<max(1, level.count) { halve(level[j - 1].pointer, 1, side >> (j - 1), level[j].pointer) }
                 for j in stride(from: level.count - 1, through: 0, by: -1) {
                     grad[j].fill(0)
                     energy += autocorrelation(level[j].pointer, side >> j, correlation, grad[j].pointer)
-                    if j + 1 < level.count { spread(grad[j + 1].pointer, grad[j].pointer, 1, side >> j) }
+                    if j + 1 < level.count { halveBackward(grad[j + 1].pointer, 1, side >> j, grad[j].pointer) }
                 }
                 addScaled(1, grad[0].pointer, gradient + offset, n)
             }

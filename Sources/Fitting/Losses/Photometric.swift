@@ -29,15 +29,15 @@ final class PhotometricLoss<T: Scalar> {
         subtract(image, target, difference[0].pointer, 3 * n)
         weight[0].pointer.update(from: weights, count: n)
         for k in 1..<max(1, scales) {
-            halve(difference[k - 1].pointer, difference[k].pointer, 3, size >> (k - 1))
-            halve(weight[k - 1].pointer, weight[k].pointer, 1, size >> (k - 1))
+            halve(difference[k - 1].pointer, 3, size >> (k - 1), difference[k].pointer)
+            halve(weight[k - 1].pointer, 1, size >> (k - 1), weight[k].pointer)
         }
         var energy: T = 0
         for k in stride(from: scales - 1, through: 0, by: -1) {
             let side = size >> k
             energy += charbonnier(difference[k].pointer, weight[k].pointer, side * side, epsilon)
             // From here on difference[k] holds the gradient; coarser levels pass theirs down.
-            if k + 1 < scales { spread(difference[k + 1].pointer, difference[k].pointer, 3, side) }
+            if k + 1 < scales { halveBackward(difference[k + 1].pointer, 3, side, difference[k].pointer) }
         }
         addScaled(factor, difference[0].pointer, gradient, 3 * n)
         return energy * factor
@@ -54,42 +54,6 @@ func subtract<T: Scalar>(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: Unsa
 @_specialize(where T == Double)
 func addScaled<T: Scalar>(_ s: T, _ a: UnsafePointer<T>, _ b: UnsafeMutablePointer<T>, _ n: Int) {
     for i in 0..<n { b[i] += s * a[i] }
-}
-
-/// 2x2 averages of `channels` planes of `side` x `side`.
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-func halve<T: Scalar>(_ a: UnsafePointer<T>, _ b: UnsafeMutablePointer<T>, _ channels: Int, _ side: Int) {
-    let half = side / 2
-    for c in 0..<channels {
-        for y in 0..<half {
-            let row = a + c * side * side + 2 * y * side
-            let out = b + c * half * half + y * half
-            for x in 0..<half {
-                out[x] = (row[2 * x] + row[2 * x + 1] + row[2 * x + side] + row[2 * x + side + 1]) / 4
-            }
-        }
-    }
-}
-
-/// Adds the adjoint of `halve`: a quarter of each coarse value to its four fine ones.
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-func spread<T: Scalar>(_ coarse: UnsafePointer<T>, _ fine: UnsafeMutablePointer<T>, _ channels: Int, _ side: Int) {
-    let half = side / 2
-    for c in 0..<channels {
-        for y in 0..<half {
-            let row = fine + c * side * side + 2 * y * side
-            let from = coarse + c * half * half + y * half
-            for x in 0..<half {
-                let q = from[x] / 4
-                row[2 * x] += q
-                row[2 * x + 1] += q
-                row[2 * x + side] += q
-                row[2 * x + side + 1] += q
-            }
-        }
-    }
 }
 
 /// Energy of one scale; replaces the differences by their gradient.
