@@ -23,8 +23,13 @@ step() {  # name, command...
     local name=$1 start=$SECONDS
     shift
     echo "=== $name"
-    if "$@"; then summary+=("ok      $((SECONDS - start)) s  $name")
-    else summary+=("FAILED  $((SECONDS - start)) s  $name"); failed+=("$name"); fi
+    if "$@"; then
+        summary+=("ok      $((SECONDS - start)) s  $name")
+    else
+        summary+=("FAILED  $((SECONDS - start)) s  $name")
+        failed+=("$name")
+        return 1
+    fi
 }
 
 quick_start() {  # the README's first command, into a folder of its own

@@ -56,7 +56,9 @@ final class HandleTable: Sendable {
         guard let pointer else { throw invalid("\(argument): must not be NULL") }
         let value = UInt64(UInt(bitPattern: pointer))
         guard value >> 56 == Self.mark else { throw invalid("\(argument): is not a garface handle") }
-        guard value >> 48 & 0xFF == UInt64(H.tag) else { throw invalid("\(argument): is a handle of another type, expected \(H.name)") }
+        guard value >> 48 & 0xFF == UInt64(H.tag) else {
+            throw invalid("\(argument): is a handle of another type, expected \(H.name)")
+        }
         let found = state.withLock { $0.live(value) }
         guard let object = found as? H else { throw invalid("\(argument): this \(H.name) has been released") }
         return object

@@ -88,7 +88,9 @@ public func garRendererRenderBackward(
         let side = renderer.model.configuration.size
         let dPicture = try finite(dPicture, 3 * side * side, "d_picture")
         try renderer.exclusively("renderer") {
-            guard renderer.hasRendered else { throw invalid("renderer: nothing has been rendered; call gar_renderer_render first") }
+            guard renderer.hasRendered else {
+                throw invalid("renderer: nothing has been rendered; call gar_renderer_render first")
+            }
             let gradient = Tensor<Float>([1, 3, side, side])
             gradient.pointer.update(from: dPicture, count: gradient.count)
             let w = dWPlus.map { _ in Tensor<Float>(renderer.wPlus.shape) }

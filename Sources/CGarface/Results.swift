@@ -25,7 +25,8 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_NOISE: return [result.noise.count]
         case GAR_ARRAY_LANDMARKS, GAR_ARRAY_LANDMARKS_STATIC: return [68, 2]
         case GAR_ARRAY_LANDMARKS_3D: return [68, 3]
-        case GAR_ARRAY_VERTICES, GAR_ARRAY_VERTICES_POSED, GAR_ARRAY_VERTICES_NEUTRAL, GAR_ARRAY_NORMALS_POSED: return [vertices, 3]
+        case GAR_ARRAY_VERTICES, GAR_ARRAY_VERTICES_POSED, GAR_ARRAY_VERTICES_NEUTRAL, GAR_ARRAY_NORMALS_POSED:
+            return [vertices, 3]
         case GAR_ARRAY_NORMAL_MAP: return [window.height, window.width, 3]
         case GAR_ARRAY_DEPTH_MAP: return [window.height, window.width]
         default: throw invalid("which: is \(which), expected one of GAR_ARRAY_...")

@@ -24,7 +24,8 @@ struct InfoCommand: ParsableCommand {
     func run() throws {
         if let model { return try describe(SafetensorsFile(path: model), model) }
         print("garface \(versionText)")
-        print("convolution:   \(ConvolutionPath.best.rawValue) (of \(ConvolutionPath.available.map(\.rawValue).joined(separator: ", ")))")
+        let paths = ConvolutionPath.available.map(\.rawValue).joined(separator: ", ")
+        print("convolution:   \(ConvolutionPath.best.rawValue) (of \(paths))")
         print("picture files: PNG\(ImageFile.hasJPEG ? ", JPEG" : " (built without JPEG)")")
         let head = try HeadModel<Float>.embedded()
         print(

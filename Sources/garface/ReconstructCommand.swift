@@ -52,7 +52,7 @@ struct ReconstructCommand: ParsableCommand {
     var output: String
 
     @Option(help: ArgumentHelp(
-        "What explains the photo: gar (the method), sh (spherical-harmonics shading), landmarks (no renderer), start (no refinement).",
+        "What explains the photo: gar (the method), sh (spherical harmonics), landmarks (no renderer), start (no refinement).",
         valueName: "name"))
     var renderer = RendererName.gar
 

@@ -17,7 +17,7 @@ import Testing
             target: Array(repeating: 0, count: 3 * n * n), inside: Array(repeating: 1, count: n * n), landmarks: nil, start: truth)
         let objective = try FitObjective<Float>(
             head: head, gar: gar, perceptualNetwork: nil, frame: models.frame, problem: problem)
-        let parameters = FitSupport.flat(truth, objective.layout)
+        let parameters: Tensor<Float> = FitSupport.flat(truth, objective.layout)
         problem.target = withExtendedLifetime(parameters) { objective.renderedPicture(parameters.pointer) }
         problem.start.yaw += 0.05
         problem.start.shiftX += 2
