@@ -32,10 +32,11 @@ def summary(errors: np.ndarray, failure: float = 10.0, missed: int = 0) -> dict[
 
 
 def rigid_alignment(source: np.ndarray, target: np.ndarray, scale: bool = False) -> tuple[np.ndarray, np.ndarray, float]:
-    """R, t, s minimising |s R source + t - target|^2 over corresponding points (n, 3) (Umeyama); s = 1 unless ``scale``."""
+    """R, t, s minimising |s R source + t - target|^2 over corresponding points (n, 2 or 3) (Umeyama); s = 1 unless ``scale``."""
     a, b = source - source.mean(0), target - target.mean(0)
     u, d, vt = np.linalg.svd(b.T @ a)
-    sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+    sign = np.eye(len(d))
+    sign[-1, -1] = np.sign(np.linalg.det(u @ vt))
     r = u @ sign @ vt
     s = float((d * np.diag(sign)).sum() / (a * a).sum()) if scale else 1.0
     return r, target.mean(0) - s * r @ source.mean(0), s
