@@ -262,7 +262,7 @@ gar_status gar_models_get_json(const gar_models *models, char *buffer, size_t ca
 
 /* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). JPEG orientation
  * tags are honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
- * side and 2^28 in all.
+ * side and 100 million in all.
  *
  * out     receives the handle; release it with gar_image_release
  * Errors  GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_UNSUPPORTED_FORMAT,

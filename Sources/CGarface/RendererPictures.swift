@@ -73,6 +73,9 @@ public func garRendererRender(
                 wPlus: renderer.wPlus, normals: renderer.normals, noise: noise == nil ? nil : renderer.noise)
             renderer.hasRendered = true
             let image = renderer.context.image
+            guard image.buffer.allSatisfy(\.isFinite) else {
+                throw GarfaceError(.numericalFailure, "w_plus, normals or noise are so large that the picture is not finite")
+            }
             picture.update(from: image.pointer, count: image.count)
         }
     }

@@ -150,7 +150,8 @@ public final class Aligner<T: Scalar> {
             let moved = frame.composed(
                 roll: estimate.roll, logScale: estimate.logScale, tx: estimate.tx, ty: estimate.ty, halfMM: halfMM,
                 centreYMM: centreYMM)
-            guard moved.isUsable else { break }
+            // A crop that shows next to nothing of the photo means that the network was misled.
+            guard moved.isUsable, moved.size <= 4 * Double(max(image.width, image.height)) else { break }
             frame = moved
             estimate = try self.estimate(image, frame)
         }

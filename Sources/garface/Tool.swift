@@ -12,7 +12,7 @@ struct Tool: ParsableCommand {
 
               garface reconstruct photo.png --output out
 
-            and look at out/overlay.png, out/posed.obj and out/result.json.
+            and look at out/overlay.png, out/head_posed.obj and out/parameters.json.
 
             Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 no face found,
             4 a file cannot be read or is damaged, 5 the output cannot be written,

@@ -17,6 +17,8 @@ import Testing
 
     @Test(arguments: [
         "{}", "{\"stages\": []}", "{\"stages\": [{}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"w_plus\"], \"weigths\": {}}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"w_plus\"], \"weights\": [1]}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": -1, \"blocks\": [\"w_plus\"]}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 1e300, \"blocks\": [\"identity\"]}]}",
         "{\"stages\": [{\"optimiser\": \"gauss_newton\", \"iterations\": 3, \"blocks\": [\"w_plus\"]}]}",

@@ -30,6 +30,15 @@ extension FitStage {
 
     init(json: JSONValue, index: Int) throws {
         func fail(_ what: String) -> GarfaceError { GarfaceError(.malformedFile, "schedule: stage \(index): \(what)") }
+        let known = ["name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance", "silhouettes"]
+        for (key, _) in json.object ?? [] where !known.contains(key) {
+            throw fail("unknown entry \"\(key)\"; expected " + known.joined(separator: ", "))
+        }
+        for key in ["weights", "steps"] where json[key] != nil && json[key]?.object == nil {
+            throw fail("\"\(key)\" must be an object of numbers")
+        }
+        if let name = json["name"], name.string == nil { throw fail("\"name\" must be text") }
+        if let flag = json["silhouettes"], flag.bool == nil { throw fail("\"silhouettes\" must be true or false") }
         guard let optimiser = Optimiser(rawValue: json["optimiser"]?.string ?? "") else {
             throw fail("\"optimiser\" must be one of " + Optimiser.allCases.map(\.rawValue).joined(separator: ", "))
         }

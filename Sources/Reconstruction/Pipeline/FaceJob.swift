@@ -54,7 +54,7 @@ struct FaceJob {
         let moved = frame.composed(
             roll: Double(state.roll), logScale: Double(state.logScale), tx: Double(state.shiftX), ty: Double(state.shiftY),
             halfMM: aligned.half, centreYMM: aligned.centreY)
-        guard moved.isUsable else { return }
+        guard moved.isUsable, moved.size <= 4 * Double(max(photo.width, photo.height)) else { return }
         frame = moved
         (state.roll, state.logScale, state.shiftX, state.shiftY) = (0, 0, 0, 0)
     }

@@ -77,9 +77,18 @@ public struct ReconstructionOptions: Sendable {
             try require(
                 r.left < Double(width) && r.top < Double(height) && r.left + r.width > 0 && r.top + r.height > 0,
                 "the face rectangle lies outside the picture of \(width) x \(height) pixels")
+            try require(
+                max(r.width, r.height) <= Self.largestFace * Double(max(width, height)),
+                "the face rectangle is far larger than the picture of \(width) x \(height) pixels")
         }
         if let face {
             try require(face.similarity.isUsable && face.size >= 4, "the face must have a finite place and at least 4 pixels")
+            try require(
+                face.centreX > -0.5 && face.centreY > -0.5 && face.centreX < Double(width) && face.centreY < Double(height),
+                "the face's centre lies outside the picture of \(width) x \(height) pixels")
+            try require(
+                face.size <= Self.largestFace * Double(max(width, height)),
+                "the face is far larger than the picture of \(width) x \(height) pixels")
         }
         if let points = points5 { try Self.check(points, count: 5, width, height) }
         if let points = points68 { try Self.check(points, count: 68, width, height) }
@@ -89,6 +98,9 @@ public struct ReconstructionOptions: Sendable {
         try require(leastFaceProbability >= 0 && leastFaceProbability <= 1, "the least face probability must be 0 to 1")
         if let threads { try require((1...256).contains(threads), "threads must be 1 to 256") }
     }
+
+    /// How many times the picture's longer side a face may measure: beyond that too little of it is seen.
+    private static let largestFace = 3.0
 
     /// Points may lie somewhat outside (a face cut by the border), not elsewhere.
     private static func check(_ points: [Double], count: Int, _ width: Int, _ height: Int) throws {
