@@ -82,6 +82,7 @@ class CropMaker:
         self.expression_swap = head.expression_swap()
         self.scenes = SceneMaker(portraits.subset(slice(0, 200)), crops.subset(slice(0, 200)), pictures)
         self.false_alarms = []
+        self.clean = False          # True: jittered and mirrored only, no degradation
 
     def mine(self, rng, detector, count, side=288):
         """Collect crops at which the face detector fires in face-free pictures: the negatives that matter most."""
@@ -200,6 +201,8 @@ class CropMaker:
         if rng.random() < 0.5:
             picture = np.ascontiguousarray(picture[:, ::-1])
             row = mirror_labels(row, self.identity_map, self.expression_swap)
+        if self.clean:
+            return picture, row
         if rng.random() < 0.2:
             picture = self._occlude(rng, picture)
         if rng.random() < 0.12:      # low resolution

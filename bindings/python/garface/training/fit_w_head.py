@@ -29,13 +29,14 @@ def main():
     parser.add_argument("--cache", required=True)
     parser.add_argument("--out", required=True, help="checkpoint to write")
     parser.add_argument("--samples", type=int, default=8000)
+    parser.add_argument("--count", type=int, default=10 ** 6, help="portraits used")
     parser.add_argument("--ridge", type=float, default=30.0)
     parser.add_argument("--threads", type=int, default=1)
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
     head, portraits, crops, (renders, render_w) = load_sets(a)
-    portraits = training_portraits(portraits)
+    portraits = training_portraits(portraits).subset(slice(0, a.count))
     codes, mirrored, mean_w = teacher_codes(a.gar, portraits, head, a.cache)
     state = torch.load(a.network, map_location="cpu", weights_only=True)
     latent = len(mean_w)
@@ -44,6 +45,7 @@ def main():
     network.load_state_dict(kept, strict=False)
     network.eval()
     maker = CropMaker(portraits, crops, renders, package_pictures(TRAINING_PICTURES), head)
+    maker.clean = True      # w holds colours and light: those of the picture the encoder saw
     images, rows = maker.chunk(np.random.default_rng(3), a.samples, {PORTRAIT: 0.65, RENDER: 0.35})
     kind, source = rows[:, FIELDS["kind"]][:, 0], rows[:, FIELDS["source"]][:, 0].astype(int)
     flipped = rows[:, FIELDS["mirrored"]][:, 0] > 0.5
