@@ -1,73 +1,97 @@
-"""Solve the w head of a trained inverse network for a (new) GAR, leaving everything else as it is.
+"""Fit the w head of a trained inverse network to a (new) GAR through the frozen renderer, leaving the rest as it is.
 
-The head is linear: ridge regression from the trunk's output to w less the mean w, on portraits (w as the GAR's encoder
-sees them) and renders (w known exactly). A GAR trained further needs this instead of a new inverse network.
+The head is linear; starting from the mean w it is trained so that the GAR, given the portrait's fitted normals and the
+predicted w, shows the portrait (L1, zero noise). A GAR trained further needs this instead of a new inverse network.
 """
 import argparse
 import os
+import time
 
 import cv2
 import numpy as np
 import torch
 
 from .convnets import InverseNetwork
-from .crops import FIELDS, PORTRAIT, RENDER, CropMaker
-from .data import training_portraits
-from .scenes import TRAINING_PICTURES, package_pictures
+from .data import load_portraits, rotation_matrix, training_portraits
+from .networks import load_gar, pyramid
+from .normals import HeadModel
 from .train_detector import to_input
-from .train_inverse import load_sets, teacher_codes
+
+
+def resized(portraits, size):
+    return to_input(np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in portraits]))
+
+
+class Renderings:
+    """Portraits, the trunk's reading of them and their renders under a frozen GAR."""
+
+    def __init__(self, network, gar, portraits, head):
+        self.gar, self.mean_w = gar, gar.mean_w()
+        self.photo = resized(portraits.images, gar.size)
+        maps = [head.normal_maps(portraits.identity[i:i + 64], portraits.expression[i:i + 64],
+                                 rotation_matrix(portraits.yaw[i:i + 64], portraits.pitch[i:i + 64], 0.0), gar.size)
+                for i in range(0, len(portraits), 64)]
+        self.normals = torch.from_numpy(np.concatenate(maps)).float() / 127
+        x = resized(portraits.images, network.size)
+        with torch.no_grad():
+            self.hidden = torch.cat([network.hidden(x[i:i + 64]) for i in range(0, len(x), 64)])
+
+    def difference(self, head, index):
+        """Mean absolute difference of render and photo for the head's w (None: the mean w)."""
+        photo, normals = self.photo[index], self.normals[index]
+        w = self.mean_w.expand(len(photo), -1)
+        if head is not None:
+            w = w + head(self.hidden[index])
+        levels = pyramid(normals)
+        noise = [torch.zeros(len(photo), 1, 2 ** ((k + 5) // 2), 2 ** ((k + 5) // 2)) for k in range(self.gar.layer_count)]
+        return (self.gar(w, levels, noise) - photo).abs().mean(), w
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", required=True, help="averaged checkpoint of train_inverse")
     parser.add_argument("--gar", required=True, help="averaged checkpoint of train_gar")
-    parser.add_argument("--renders", help="renders of that GAR (see garface.training.renders)")
-    parser.add_argument("--head", required=True)
-    parser.add_argument("--portraits", required=True)
-    parser.add_argument("--crops", required=True)
-    parser.add_argument("--cache", required=True)
+    parser.add_argument("--head", required=True, help="head model (.npz)")
+    parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
+    parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="checkpoint to write")
-    parser.add_argument("--samples", type=int, default=8000)
-    parser.add_argument("--count", type=int, default=10 ** 6, help="portraits used")
-    parser.add_argument("--ridge", type=float, default=30.0)
+    parser.add_argument("--count", type=int, default=1500, help="portraits used")
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
-    cv2.setNumThreads(1)
-    head, portraits, crops, (renders, render_w) = load_sets(a)
-    portraits = training_portraits(portraits).subset(slice(0, a.count))
-    codes, mirrored, mean_w = teacher_codes(a.gar, portraits, head, a.cache)
+    torch.manual_seed(0)
+    head = HeadModel(a.head)
+    portraits = load_portraits(a.portraits, a.cache)
+    held_out = portraits.subset(np.flatnonzero(portraits.index % 15 == 7)[:64])
     state = torch.load(a.network, map_location="cpu", weights_only=True)
-    latent = len(mean_w)
-    network = InverseNetwork(latent)
-    kept = {k: v for k, v in state["network"].items() if not k.startswith("heads.w.")}
-    network.load_state_dict(kept, strict=False)
+    gar, _ = load_gar(a.gar)
+    gar.requires_grad_(False)
+    network = InverseNetwork(gar.latent)
+    network.load_state_dict({k: v for k, v in state["network"].items() if not k.startswith("heads.w.")}, strict=False)
     network.eval()
-    maker = CropMaker(portraits, crops, renders, package_pictures(TRAINING_PICTURES), head)
-    maker.clean = True      # w holds colours and light: those of the picture the encoder saw
-    images, rows = maker.chunk(np.random.default_rng(3), a.samples, {PORTRAIT: 0.65, RENDER: 0.35})
-    kind, source = rows[:, FIELDS["kind"]][:, 0], rows[:, FIELDS["source"]][:, 0].astype(int)
-    flipped = rows[:, FIELDS["mirrored"]][:, 0] > 0.5
-    known = (kind == PORTRAIT) | (~flipped & (render_w is not None))      # the w of a mirrored render is unknown
-    target = np.zeros((len(rows), latent), np.float32)
-    for mask, table in (((kind == PORTRAIT) & ~flipped, codes), ((kind == PORTRAIT) & flipped, mirrored),
-                        ((kind == RENDER) & ~flipped, render_w)):
-        if mask.any() and table is not None:
-            target[mask] = table[source[mask]] - mean_w
+    material = Renderings(network, gar, training_portraits(portraits).subset(slice(0, a.count)), head)
+    test, everything = Renderings(network, gar, held_out, head), slice(0, 64)
+    linear = network.heads["w"]
     with torch.no_grad():
-        hidden = torch.cat([network.hidden(to_input(images[i:i + 64])) for i in range(0, len(images), 64)]).numpy()
-    x = np.concatenate([hidden, np.ones((len(hidden), 1))], 1)[known].astype(np.float64)
-    y = target[known].astype(np.float64)
-    fit = np.arange(len(x)) % 10 != 0
-    penalty = np.diag(np.r_[np.full(x.shape[1] - 1, a.ridge), 0.0])
-    solution = np.linalg.solve(x[fit].T @ x[fit] + penalty, x[fit].T @ y[fit])
-    left = ((y[~fit] - x[~fit] @ solution) ** 2).sum() / ((y[~fit] - y[fit].mean(0)) ** 2).sum()
-    print(f"unexplained share of w on held-out samples: {left:.3f}")
-    with torch.no_grad():
-        network.heads["w"].weight.copy_(torch.from_numpy(solution[:-1].T))
-        network.heads["w"].bias.copy_(torch.from_numpy(solution[-1]))
-    torch.save({"network": network.state_dict(), "latent": latent}, a.out)
+        linear.weight.zero_()
+        linear.bias.zero_()
+        print(f"held-out L1 at the mean w: {test.difference(None, everything)[0]:.4f}", flush=True)
+    optimizer, start, step = torch.optim.Adam(linear.parameters(), lr=a.rate), time.time(), 0
+    while time.time() - start < a.minutes * 60:
+        for group in optimizer.param_groups:
+            group["lr"] = a.rate * (1 - (time.time() - start) / (a.minutes * 60)) ** 0.5
+        loss, w = material.difference(linear, torch.randint(len(material.photo), (a.batch,)))
+        optimizer.zero_grad()
+        (loss + 1e-3 * (w - material.mean_w).square().mean()).backward()
+        optimizer.step()
+        step += 1
+        if step % 20 == 0:
+            with torch.no_grad():
+                print(f"{step} held-out L1 {test.difference(linear, everything)[0]:.4f}", flush=True)
+    torch.save({"network": network.state_dict(), "latent": gar.latent}, a.out)
     print(os.path.abspath(a.out))
 
 

@@ -61,7 +61,7 @@ def teacher_codes(gar_path, portraits, head, cache):
     """(w of each portrait as the GAR's encoder sees it [N,L], w of its mirror image [N,L], mean w [L])"""
     gar, encoder = load_gar(gar_path)
     size = gar.size
-    path = os.path.join(cache, f"portrait_normals{size}.npy")
+    path = os.path.join(cache, f"portrait_normals{size}_{len(portraits)}.npy")
     if not os.path.exists(path):
         maps = [head.normal_maps(portraits.identity[i:i + 64], portraits.expression[i:i + 64],
                                  rotation_matrix(portraits.yaw[i:i + 64], portraits.pitch[i:i + 64], 0.0), size)
