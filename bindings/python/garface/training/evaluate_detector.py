@@ -71,6 +71,7 @@ def main():
     parser.add_argument("--fits", required=True, help="fits to the annotation (.npz)")
     parser.add_argument("--network", help="inverse network: its face logit, after two passes, confirms each detection")
     parser.add_argument("--head", help="head model (.npz), with --network")
+    parser.add_argument("--least", type=float, default=0.8, help="least face probability, with --network")
     parser.add_argument("--scenes", type=int, default=337)
     parser.add_argument("--empty", type=int, default=200, help="face-free scenes")
     parser.add_argument("--sheet", help="write a picture of detections here")
@@ -84,10 +85,12 @@ def main():
     inverse = load_network(a.network) if a.network else None
     geometry = Geometry(HeadModel(a.head)) if a.network else None
 
+    least = np.log(a.least / (1 - a.least))
+
     def confirmed(scene, faces):
         if inverse is None:
             return faces
-        kept = [f for f in faces if read(inverse, geometry, scene, frame_to_picture(f[:2], f[2], f[3]), 2)[-1][2] > 0]
+        kept = [f for f in faces if read(inverse, geometry, scene, frame_to_picture(f[:2], f[2], f[3]), 2)[-1][2] > least]
         return np.array(kept).reshape(-1, 5)
     low, hits, others, shown, errors = 0.2, [], [], [], []
     for k in range(a.scenes):
