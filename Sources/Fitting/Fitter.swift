@@ -66,10 +66,11 @@ public final class Fitter {
         objective =
             try renderer == .sphericalHarmonics
             ? FitObjective(
-                sphericalHarmonics: models.head, perceptualNetwork: models.inverse, frame: models.frame, problem: problem)
+                sphericalHarmonics: models.head, perceptualNetwork: models.inverse, frame: models.frame, problem: problem,
+                contour: models.contour)
             : FitObjective(
                 head: models.head, gar: renderer == .gar ? models.gar : nil, perceptualNetwork: models.inverse,
-                frame: models.frame, problem: problem)
+                frame: models.frame, problem: problem, contour: models.contour)
         let n = objective.layout.count
         unknowns = Tensor([n])
         gradient = Tensor([n])
@@ -91,7 +92,7 @@ public final class Fitter {
             try run(stage) { fraction, name in progress?((done + fraction * share) / total, name) ?? true }
             done += share
         }
-        return FitResult(state: state, history: history, picture: currentPicture())
+        return FitResult(state: state, history: history, picture: objective.renderedPicture(unknowns.pointer))
     }
 
     /// One stage from where the fit stands.
@@ -186,9 +187,5 @@ public final class Fitter {
         let p = unknowns.pointer
         models.head.clampExpression(p + objective.layout.range(.expression).lowerBound)
         for i in objective.layout.range(.identity) { p[i] = max(-4, min(4, p[i])) }
-    }
-
-    private func currentPicture() -> [Float] {
-        objective.renderedPicture(unknowns.pointer)
     }
 }

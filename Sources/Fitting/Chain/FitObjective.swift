@@ -33,7 +33,6 @@ public final class FitObjective<T: Scalar> {
     /// What was seen and what is believed beforehand, in this precision.
     struct Problem {
         let target: Tensor<T>
-        let maskedTarget: Tensor<T>
         let inside: Tensor<T>
         let observed: LandmarkObservations?
         let identityStart, expressionStart, identityPrecision, expressionStartPrecision, expressionPrecision: [T]
@@ -42,17 +41,19 @@ public final class FitObjective<T: Scalar> {
 
     /// The chain with GAR (or, without one, landmarks and priors alone), for checking it in any precision.
     public convenience init(
-        head: HeadModel<T>, gar: GAR<T>?, perceptualNetwork: InverseNetwork<T>?, frame: AlignedFrame, problem: FitProblem
+        head: HeadModel<T>, gar: GAR<T>?, perceptualNetwork: InverseNetwork<T>?, frame: AlignedFrame, problem: FitProblem,
+        contour: ContourLines? = nil
     ) throws {
         let picture = try gar.map { try GARPicture(model: $0, head: head) }
         try self.init(
             head: PosedHead(head: head, frame: frame), picture: picture, perceptualNetwork: perceptualNetwork,
-            contour: ContourLines(head), problem: problem)
+            contour: contour ?? ContourLines(head), problem: problem)
     }
 
     /// The chain with the spherical-harmonics baseline.
     public convenience init(
-        sphericalHarmonics head: HeadModel<T>, perceptualNetwork: InverseNetwork<T>?, frame: AlignedFrame, problem: FitProblem
+        sphericalHarmonics head: HeadModel<T>, perceptualNetwork: InverseNetwork<T>?, frame: AlignedFrame, problem: FitProblem,
+        contour: ContourLines? = nil
     ) throws {
         let side = problem.size
         let target = Tensor<T>([1, 3, side, side]), inside = Tensor<T>([side, side])
@@ -61,7 +62,7 @@ public final class FitObjective<T: Scalar> {
         try self.init(
             head: PosedHead(head: head, frame: frame),
             picture: SphericalHarmonicsPicture(head: head, target: target, inside: inside),
-            perceptualNetwork: perceptualNetwork, contour: ContourLines(head), problem: problem)
+            perceptualNetwork: perceptualNetwork, contour: contour ?? ContourLines(head), problem: problem)
     }
 
     init(
@@ -86,7 +87,7 @@ public final class FitObjective<T: Scalar> {
         }
         let ni = head.head.identityCount, ne = head.head.expressionCount
         self.problem = Problem(
-            target: target, maskedTarget: cut, inside: inside, observed: problem.landmarks,
+            target: target, inside: inside, observed: problem.landmarks,
             identityStart: filled(problem.identityCentre.isEmpty ? problem.start.identity : problem.identityCentre, ni, 0),
             expressionStart: filled(problem.expressionCentre.isEmpty ? problem.start.expression : problem.expressionCentre, ne, 0),
             identityPrecision: filled(problem.identityPrecision, ni, 1),
@@ -156,7 +157,7 @@ public final class FitObjective<T: Scalar> {
             pictureTerms(picture, p, w, active, geometryActive, g, &t)
         }
         if let observed = problem.observed, w.landmarks > 0, geometryActive {
-            landmarkTerms(observed, p, T(w.landmarks), &t)
+            landmarkTerms(observed, T(w.landmarks), &t)
         }
         priorTerms(p, w, active, g, &t)
         if geometryActive { head.backward(layout: layout, active: active, gradient: g) }
@@ -196,12 +197,14 @@ public final class FitObjective<T: Scalar> {
 
     private var frozenEmbedding: LandmarkEmbedding?
 
-    private func landmarkTerms(_ observed: LandmarkObservations, _ p: UnsafePointer<T>, _ factor: T, _ t: inout EnergyTerms) {
+    private func landmarkTerms(_ observed: LandmarkObservations, _ factor: T, _ t: inout EnergyTerms) {
         let embedding: LandmarkEmbedding
         if freezeCoverage, let frozenEmbedding {
             embedding = frozenEmbedding
         } else {
-            embedding = observed.jawFollowsContour ? contour.embedding(head.vertices.pointer, rotation: head.pose.rotation) : head.head.landmarks
+            embedding =
+                observed.jawFollowsContour
+                ? contour.embedding(head.vertices.pointer, rotation: head.pose.rotation) : head.head.landmarks
             frozenEmbedding = embedding
         }
         var gradient = [T](repeating: 0, count: 136)
