@@ -11,6 +11,14 @@ import torch.nn.functional as F
 GAIN = math.sqrt(2)
 
 
+def channels_last(module):
+    """Stores the convolution weights with their channels last, the faster order on CPU and GPU; returns the module."""
+    for p in module.parameters():
+        if p.ndim == 4:
+            p.data = p.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
 def fir_kernel(gain):
     k = torch.tensor([1.0, 3.0, 3.0, 1.0])
     k = k[:, None] * k[None]
@@ -261,7 +269,10 @@ class Discriminator(nn.Module):
             EqualLinear(channels[4] * 16, channels[4], activate=True), EqualLinear(channels[4], 1))
 
     def forward(self, x):
-        y = self.convs(x)
+        return self.judge(self.convs(x))
+
+    def judge(self, y):
+        """Scores from the last of the `features`."""
         b, c, h, w = y.shape
         group = min(b, 4)
         group = group if b % group == 0 else 1

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from .data import load_portraits, rotation_matrix, training_portraits
-from .networks import Discriminator, Encoder, Generator, ShapeFromShading, pyramid
+from .networks import Discriminator, Encoder, Generator, ShapeFromShading, channels_last, pyramid
 from .normals import HeadModel
 from .renders import GeometrySampler
 
@@ -72,6 +72,8 @@ class Trainer:
         self.g, self.average = (Generator(a.size, channels, a.latent, a.depth, a.style_maps).to(device) for _ in range(2))
         self.d = Discriminator(a.size, channels).to(device)
         self.e, self.p = Encoder(a.size, channels, a.latent).to(device), ShapeFromShading().to(device)
+        for module in (self.g, self.average, self.d, self.e, self.p):
+            channels_last(module)
         self.average.load_state_dict(self.g.state_dict())
         adam = torch.optim.Adam
         self.og = adam([*self.g.parameters(), *self.e.parameters()], lr=a.rate, betas=(0.0, 0.99))
@@ -132,10 +134,9 @@ class Trainer:
         l1 = (rebuilt - x).abs().mean()
         with torch.no_grad():
             real = self.d.features(torch.cat([x, n], 1))
-        fake = self.d.features(torch.cat([rebuilt, n], 1))
-        match = sum((u - v).abs().mean() for u, v in zip(real[1:-1], fake[1:-1])) / (len(real) - 2)
-        judged = torch.cat([torch.cat([image[:half], rebuilt]), torch.cat([n2, n])], 1)
-        adversarial = F.softplus(-self.d(judged)).mean()
+        fake = self.d.features(torch.cat([torch.cat([image[:half], rebuilt]), torch.cat([n2, n])], 1))
+        match = sum((u - v[half:]).abs().mean() for u, v in zip(real[1:-1], fake[1:-1])) / (len(real) - 2)
+        adversarial = F.softplus(-self.d.judge(fake[-1])).mean()
         consistency = masked_difference(self.p(free), normals[:half + quarter])
         loss = adversarial + 4 * l1 + 2 * match + 1e-3 * w.square().mean() + self.a.consistency * consistency
         self.og.zero_grad()
@@ -161,7 +162,8 @@ def train(a):
     if not os.path.exists(cache):
         prepare(a, cache)
     stored = np.load(cache)
-    photos, fitted, mixed, wide = (torch.from_numpy(stored[k]).to(device) for k in ("x", "n", "n2", "n3"))
+    photos, fitted, mixed, wide = (torch.from_numpy(stored[k]).to(device, memory_format=torch.channels_last)
+                                   for k in ("x", "n", "n2", "n3"))
     trainer, flip = Trainer(a, device), FLIP_NORMALS.to(device)
     if os.path.exists(os.path.join(a.out, "state.pt")):
         trainer.load(os.path.join(a.out, "state.pt"))
