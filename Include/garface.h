@@ -16,9 +16,10 @@
  *              gar_last_error() holds a sentence that says which argument or file, and why.
  *              GAR_INVALID_ARGUMENT comes back for NULL (wherever a pointer is not said to be
  *              optional), for handles that are released, foreign or of another type, and for
- *              values out of range or not finite. No call aborts or throws. The errors listed
- *              with a function are those beyond GAR_INVALID_ARGUMENT, GAR_OUT_OF_MEMORY and
- *              GAR_INTERNAL_ERROR.
+ *              values out of range or not finite. Finite numbers so large that a result is not
+ *              finite give GAR_NUMERICAL_FAILURE. No call aborts or throws. The errors listed with
+ *              a function are those beyond GAR_INVALID_ARGUMENT, GAR_OUT_OF_MEMORY,
+ *              GAR_INTERNAL_ERROR and, in part 4, GAR_NUMERICAL_FAILURE.
  * Outputs      On failure, `*out` handles are NULL; buffers may have been written in part.
  * Ownership    Handles are created and released in pairs; releasing NULL, or a handle already
  *              released, does nothing. Buffers belong to the caller. Strings that the library

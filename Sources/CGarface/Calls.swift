@@ -52,6 +52,13 @@ func finite(_ pointer: UnsafePointer<Float>?, _ count: Int, _ argument: String) 
     return pointer
 }
 
+/// Throws where finite `arguments` have led to a result that is not finite.
+func requireFinite(_ result: UnsafePointer<Float>, _ count: Int, _ name: String, of arguments: String) throws {
+    for i in 0..<count where !result[i].isFinite {
+        throw GarfaceError(.numericalFailure, "\(arguments): so large that element \(i) of \(name) is not finite")
+    }
+}
+
 /// Hands out an array under the size-query rule: NULL with capacity 0 asks for the count only.
 func deliver<T>(
     count: Int, _ buffer: UnsafeMutablePointer<T>?, _ capacity: Int, _ needed: UnsafeMutablePointer<Int>?,

@@ -99,7 +99,9 @@ public func garHeadEvaluate(
         let model = try resolve(head, HeadHandle.self, "head").model
         let identity = try finite(identity, model.identityCount, "identity")
         let expression = try finite(expression, model.expressionCount, "expression")
-        model.vertices(identity: identity, expression: expression, into: try required(vertices, "vertices"))
+        let vertices = try required(vertices, "vertices")
+        model.vertices(identity: identity, expression: expression, into: vertices)
+        try requireFinite(vertices, 3 * model.vertexCount, "vertices", of: "identity or expression")
     }
 }
 
@@ -114,6 +116,8 @@ public func garHeadEvaluateBackward(
         let dIdentity = try zeroed(dIdentity, model.identityCount, "d_identity")
         let dExpression = try zeroed(dExpression, model.expressionCount, "d_expression")
         model.verticesBackward(dVertices, dIdentity: dIdentity, dExpression: dExpression)
+        try requireFinite(dIdentity, model.identityCount, "d_identity", of: "d_vertices")
+        try requireFinite(dExpression, model.expressionCount, "d_expression", of: "d_vertices")
     }
 }
 
@@ -123,8 +127,10 @@ public func garHeadNormals(
 ) -> gar_status {
     call {
         let head = try resolve(head, HeadHandle.self, "head")
-        let vertices = try finite(vertices, 3 * head.model.vertexCount, "vertices")
-        VertexNormals<Float>(topology: head.topology).forward(vertices, into: try required(normals, "normals"))
+        let count = 3 * head.model.vertexCount
+        let vertices = try finite(vertices, count, "vertices"), normals = try required(normals, "normals")
+        VertexNormals<Float>(topology: head.topology).forward(vertices, into: normals)
+        try requireFinite(normals, count, "normals", of: "vertices")
     }
 }
 
@@ -144,6 +150,7 @@ public func garHeadNormalsBackward(
             normals.forward(vertices, into: values.pointer)
             normals.backward(vertices, normals: values.pointer, dNormals: dNormals, dVertices: dVertices)
         }
+        try requireFinite(dVertices, count, "d_vertices", of: "vertices or d_normals")
     }
 }
 
@@ -154,7 +161,9 @@ public func garHeadLandmarks(
     call {
         let model = try resolve(head, HeadHandle.self, "head").model
         let vertices = try finite(vertices, 3 * model.vertexCount, "vertices")
-        model.landmarks.positions(vertices, into: try required(landmarks, "landmarks"))
+        let landmarks = try required(landmarks, "landmarks")
+        model.landmarks.positions(vertices, into: landmarks)
+        try requireFinite(landmarks, 3 * model.landmarks.count, "landmarks", of: "vertices")
     }
 }
 
@@ -165,7 +174,9 @@ public func garHeadLandmarksBackward(
     call {
         let model = try resolve(head, HeadHandle.self, "head").model
         let dLandmarks = try finite(dLandmarks, 3 * model.landmarks.count, "d_landmarks")
-        model.landmarks.backward(dLandmarks, dVertices: try zeroed(dVertices, 3 * model.vertexCount, "d_vertices"))
+        let dVertices = try zeroed(dVertices, 3 * model.vertexCount, "d_vertices")
+        model.landmarks.backward(dLandmarks, dVertices: dVertices)
+        try requireFinite(dVertices, 3 * model.vertexCount, "d_vertices", of: "d_landmarks")
     }
 }
 
@@ -180,6 +191,7 @@ public func garHeadLandmarksContour(
         let landmarks = try required(landmarks, "landmarks")
         let rotation = try rotation(yaw, pitch, roll)
         head.contour.embedding(vertices, rotation: rotation).positions(vertices, into: landmarks)
+        try requireFinite(landmarks, 3 * head.model.landmarks.count, "landmarks", of: "vertices")
     }
 }
 
@@ -212,5 +224,8 @@ public func garHeadPrior(
         let dExpression = try zeroed(dExpression, model.expressionCount, "d_expression")
         energy.pointee = model.priorEnergy(
             identity: identity, expression: expression, dIdentity: dIdentity, dExpression: dExpression)
+        try requireFinite(energy, 1, "energy", of: "identity or expression")
+        try requireFinite(dIdentity, model.identityCount, "d_identity", of: "identity")
+        try requireFinite(dExpression, model.expressionCount, "d_expression", of: "expression")
     }
 }

@@ -70,6 +70,17 @@ public func garRendererSampleZ(_ renderer: OpaquePointer?, _ seed: UInt64, _ z: 
     }
 }
 
+/// z as a tensor. The mapping network begins by dividing z by its root mean square: a square beyond the largest number
+/// would make every w the same.
+private func latentTensor(_ z: UnsafePointer<Float>, _ count: Int) throws -> Tensor<Float> {
+    let input = Tensor<Float>([1, count])
+    input.pointer.update(from: z, count: count)
+    guard Float.dot(count, input.pointer, input.pointer).isFinite else {
+        throw GarfaceError(.numericalFailure, "z: so large that the sum of its squares is not finite")
+    }
+    return input
+}
+
 private func checkTruncation(_ psi: Float) throws {
     guard psi >= 0, psi <= 1 else { throw invalid("truncation: is \(psi), expected 0 to 1") }
 }
@@ -83,9 +94,9 @@ public func garRendererMap(
         let latent = model.configuration.latentSize
         let z = try finite(z, latent, "z"), w = try required(w, "w")
         try checkTruncation(truncation)
-        let input = Tensor<Float>([1, latent])
-        input.pointer.update(from: z, count: latent)
+        let input = try latentTensor(z, latent)
         gather([model.truncate(model.map(input), psi: truncation)], w)
+        try requireFinite(w, latent, "w", of: "z")
     }
 }
 
@@ -99,10 +110,10 @@ public func garRendererMapBackward(
         let latent = model.configuration.latentSize
         let z = try finite(z, latent, "z"), dW = try finite(dW, latent, "d_w"), dZ = try required(dZ, "d_z")
         try checkTruncation(truncation)
-        let input = Tensor<Float>([1, latent]), gradient = Tensor<Float>([1, latent])
-        input.pointer.update(from: z, count: latent)
+        let input = try latentTensor(z, latent), gradient = Tensor<Float>([1, latent])
         for i in 0..<latent { gradient.pointer[i] = truncation * dW[i] }
         gather([model.mapBackward(input, dW: gradient)], dZ)
+        try requireFinite(dZ, latent, "d_z", of: "z or d_w")
     }
 }
 

@@ -28,6 +28,7 @@ public func garRendererRasterize(
             renderer.rasterised = work
             work.forward(vertices, pose: pose)
             gather(work.pyramid.maps, normals)
+            try requireFinite(normals, renderer.normalCount, "normals", of: "vertices or pose")
         }
     }
 }
@@ -50,6 +51,8 @@ public func garRendererRasterizeBackward(
             work.backward(dMaps: maps, dVertices: dVertices, dPose: dPose)
             for k in 0..<3 { dPose[k] *= degree }
             dPose[3] /= expf(work.pose.logScale)
+            try requireFinite(dVertices, 3 * work.head.model.vertexCount, "d_vertices", of: "d_normals, or what was rasterised")
+            try requireFinite(dPose, 6, "d_pose", of: "d_normals, or what was rasterised")
         }
     }
 }
@@ -73,9 +76,7 @@ public func garRendererRender(
                 wPlus: renderer.wPlus, normals: renderer.normals, noise: noise == nil ? nil : renderer.noise)
             renderer.hasRendered = true
             let image = renderer.context.image
-            guard image.buffer.allSatisfy(\.isFinite) else {
-                throw GarfaceError(.numericalFailure, "w_plus, normals or noise are so large that the picture is not finite")
-            }
+            try requireFinite(image.pointer, image.count, "picture", of: "w_plus, normals or noise")
             picture.update(from: image.pointer, count: image.count)
         }
     }
@@ -100,9 +101,14 @@ public func garRendererRenderBackward(
             let n = dNormals.map { _ in renderer.normals.map { Tensor<Float>($0.shape) } }
             let e = dNoise.map { _ in renderer.noise.map { Tensor<Float>($0.shape) } }
             renderer.context.backward(dImage: gradient, dWPlus: w, dNormals: n, dNoise: e)
-            if let w, let dWPlus { gather([w], dWPlus) }
-            if let n, let dNormals { gather(n, dNormals) }
-            if let e, let dNoise { gather(e, dNoise) }
+            for (tensors, out, name) in [
+                (w.map { [$0] }, dWPlus, "d_w_plus"), (n, dNormals, "d_normals"), (e, dNoise, "d_noise"),
+            ] {
+                guard let tensors, let out else { continue }
+                gather(tensors, out)
+                let count = tensors.reduce(0) { $0 + $1.count }
+                try requireFinite(out, count, name, of: "d_picture, or what was rendered")
+            }
         }
     }
 }

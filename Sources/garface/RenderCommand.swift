@@ -96,6 +96,10 @@ struct RenderCommand: ParsableCommand {
         let maps = normalMaps(head, gar, identity: identity, expression: expression, pose: pose)
         let context = try GARContext(gar)
         context.forward(wPlus: styles, normals: maps, noise: noise)
+        guard context.image.buffer.allSatisfy(\.isFinite) else {
+            throw GarfaceError(
+                .numericalFailure, "\(parameters ?? "the renderer"): the numbers are so large that the picture is not finite")
+        }
         let size = configuration.size
         try ImageFile.write(picture(context.image.array, size), to: output)
         if let normals, let finest = maps.last { try ImageFile.write(picture(finest.array, size), to: normals) }

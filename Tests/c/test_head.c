@@ -147,6 +147,30 @@ static void head(void) {
     EXPECT(gar_head_evaluate(head, identity, expression, vertices), GAR_INVALID_ARGUMENT);
     CHECK(strstr(gar_last_error(), "identity") != NULL);
 
+    /* Finite, but too large to compute with: a status, never OK with infinities. */
+    enum { HUGE_RUNS = 2 };
+    for (int run = 0; run < HUGE_RUNS; run++) {
+        for (int32_t i = 0; i < I; i++) identity[i] = run ? 3e38f : (i % 2 ? 3e38f : -3e38f);
+        for (int32_t i = 0; i < E; i++) expression[i] = 3e38f;
+        EXPECT(gar_head_prior(head, identity, expression, &energy, d_identity, d_expression), GAR_NUMERICAL_FAILURE);
+        EXPECT(gar_head_evaluate(head, identity, expression, vertices), GAR_NUMERICAL_FAILURE);
+        CHECK(strstr(gar_last_error(), "identity or expression") != NULL);
+        for (int32_t i = 0; i < 3 * V; i++) vertices[i] = run ? 3e38f : ((i / 3) % 2 ? 3e38f : -3e38f);
+        EXPECT(gar_head_evaluate_backward(head, vertices, d_identity, d_expression), GAR_NUMERICAL_FAILURE);
+        for (int i = 0; i < 68 * 3; i++) d_landmarks[i] = 3e38f;
+        gar_status status[] = {
+            gar_head_normals(head, vertices, normals), gar_head_normals_backward(head, vertices, vertices, d_vertices),
+            gar_head_landmarks(head, vertices, landmarks), gar_head_landmarks_contour(head, vertices, 20, 0, 0, contour),
+            gar_head_landmarks_backward(head, d_landmarks, d_vertices)};
+        float *written[] = {normals, d_vertices, landmarks, contour, d_vertices};
+        int32_t counts[] = {3 * V, 3 * V, 68 * 3, 68 * 3, 3 * V};
+        for (int k = 0; k < 5; k++) {
+            CHECK(status[k] == GAR_NUMERICAL_FAILURE || status[k] == GAR_OK);
+            if (status[k] != GAR_OK || k == 1) continue; /* d_vertices of k = 1 were overwritten */
+            for (int32_t i = 0; i < counts[k]; i++) if (!isfinite(written[k][i])) { CHECK(!"OK, but not finite"); break; }
+        }
+    }
+
     gar_head_release(head);
     EXPECT(gar_head_get_sizes(head, &V, &F, &I, &E), GAR_INVALID_ARGUMENT);
     gar_head_release(head);

@@ -126,7 +126,8 @@ struct FaceJob {
         let pose = HeadPose<Double>(
             yaw: Double(state.yaw), pitch: Double(state.pitch), roll: Double(state.roll), logScale: Double(state.logScale),
             tx: Double(state.shiftX), ty: Double(state.shiftY))
-        guard (pose.array + (state.identity + state.expression).map { Double($0) }).allSatisfy(\.isFinite) else {
+        let numbers = [state.identity, state.expression, state.wPlus, state.noise]
+        guard pose.array.allSatisfy(\.isFinite), numbers.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
             throw GarfaceError(.numericalFailure, "the fit gave parameters that are not finite")
         }
         let place = frame.camera(
