@@ -197,7 +197,9 @@ typedef struct gar_options {
                                     with face1_, face2_, ...; false, which takes the largest */
     int32_t landmark_count;      /* 0, 5 or 68: how many points `landmarks` holds; 0 */
     const float *landmarks;      /* optional: u, v pairs in photo pixels, jaw points on the visible
-                                    contour; finite and in the photo (cut faces may reach out); NULL */
+                                    contour; finite, in the photo (cut faces may reach out) and
+                                    forming a face: points on a line, mirrored or in another order
+                                    are GAR_INVALID_ARGUMENT; NULL */
     const gar_face *face;        /* optional: take this face, from gar_faces_detect; NULL */
     const float *box;            /* optional: the face's box as left, top, width, height in pixels, about
                                     ear to ear and brows to chin as face detectors give it; NULL */

@@ -8,13 +8,29 @@ public struct PointAlignment: Sendable {
     /// Mean head's 68 points, model mm.
     private let landmarks: [SIMD3<Double>]
     private let halfMM, centreYMM: Double
+    /// The 5 points of the mean head.
+    private let five: [SIMD3<Double>]
+    private let plausible68, plausible5: PointPlausibility?
+    /// The jaw line, which slides on a turned head, counts little.
+    private static let weights68 = (0..<68).map { $0 < 17 ? 0.05 : 1.0 }
 
     public init<T: Scalar>(_ model: HeadModel<T>, halfMM: Double = 115, centreYMM: Double = 5) {
         var points = [T](repeating: 0, count: 3 * model.landmarks.count)
         model.landmarks.positions(model.mean.pointer, into: &points)
         let values = points.map { Double($0) }
-        landmarks = (0..<model.landmarks.count).map { i in
+        let landmarks = (0..<model.landmarks.count).map { i in
             SIMD3<Double>(values[3 * i], values[3 * i + 1], values[3 * i + 2])
+        }
+        self.landmarks = landmarks
+        func mean(_ range: Range<Int>) -> SIMD3<Double> {
+            range.reduce(SIMD3<Double>()) { $0 + landmarks[$1] } / Double(range.count)
+        }
+        if landmarks.count == 68 {
+            five = [mean(36..<42), mean(42..<48), landmarks[30], landmarks[48], landmarks[54]]
+            plausible68 = PointPlausibility(landmarks, weights: Self.weights68, order: Self.order68)
+            plausible5 = PointPlausibility(five, weights: [1, 1, 1, 1, 1], order: Self.order5)
+        } else {
+            (five, plausible68, plausible5) = ([], nil, nil)
         }
         self.halfMM = halfMM
         self.centreYMM = centreYMM
@@ -28,23 +44,27 @@ public struct PointAlignment: Sendable {
         public let residual: Double
     }
 
-    /// 68 points (u, v) in photo pixels, iBUG order. The jaw line, which slides on a turned head, counts little.
+    private static let order68 =
+        "0-16 jaw from the subject's right ear to the left, 17-21 right brow, 22-26 left brow, 27-30 nose bridge, 31-35 nose "
+        + "base, 36-41 right eye, 42-47 left eye, 48-59 outer lip, 60-67 inner lip (\(sides))"
+    private static let order5 =
+        "right eye centre, left eye centre, nose tip, right mouth corner, left mouth corner (\(sides))"
+    private static let sides = "the subject's right, which is left in the picture; u to the right, v downwards"
+
+    /// 68 points (u, v) in photo pixels, iBUG order.
     public func align(points68 points: [Double]) throws -> Result {
         try Self.check(points, count: 68)
-        let weights = (0..<68).map { $0 < 17 ? 0.05 : 1.0 }
-        return try fit(points, landmarks, weights)
+        try plausible68?.check(points)
+        return try fit(points, landmarks, Self.weights68)
     }
 
     /// 5 points (u, v) in photo pixels: eye centre at image left (the subject's right eye), eye centre at image right,
     /// nose tip, mouth corner at image left, mouth corner at image right.
     public func align(points5 points: [Double]) throws -> Result {
         try Self.check(points, count: 5)
-        func mean(_ range: Range<Int>) -> SIMD3<Double> {
-            range.reduce(SIMD3<Double>()) { $0 + landmarks[$1] } / Double(range.count)
-        }
-        guard landmarks.count == 68 else { throw GarfaceError(.wrongModelKind, "5 points need a head model with 68 landmarks") }
-        let model = [mean(36..<42), mean(42..<48), landmarks[30], landmarks[48], landmarks[54]]
-        return try fit(points, model, [1, 1, 1, 1, 1])
+        guard !five.isEmpty else { throw GarfaceError(.wrongModelKind, "5 points need a head model with 68 landmarks") }
+        try plausible5?.check(points)
+        return try fit(points, five, [1, 1, 1, 1, 1])
     }
 
     /// Throws unless `points` are `count` pairs that lie in sensible places.

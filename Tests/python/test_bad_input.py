@@ -61,6 +61,25 @@ def test_landmarks_outside_equal_or_of_wrong_number(result, photo, models):
             garface.reconstruct(photo, models=models, landmarks=bad)
 
 
+def test_landmarks_that_form_no_face(result, photo, models):
+    """In the wrong order, mirrored or on a line: told with the order that is expected."""
+    face = np.array(result.landmarks)
+    five = np.stack([face[36:42].mean(0), face[42:48].mean(0), face[30], face[48], face[54]])
+    line = np.linspace(0, 100, 68)[:, None] * [1, 0.5] + 150
+    mirrored = [511 - face[:, 0], face[:, 1]]
+    shuffled = face[np.random.default_rng(0).permutation(68)]
+    cases = [
+        (np.stack(mirrored, 1), "mirrored"), (face[:, ::-1], "mirrored"), (five[[1, 0, 2, 4, 3]], "mirrored"),
+        (shuffled, "no face"), (np.roll(face, 17, axis=0), "no face"), (line, "line"), (line[::15], "line"),
+        (face * 0.01 + 200, "span"), (five * 0.01 + 200, "span"),
+    ]
+    for points, what in cases:
+        with pytest.raises(garface.InvalidArgumentError, match=f"landmarks: the {len(points)} points .*{what}.*order"):
+            garface.reconstruct(photo, models=models, landmarks=points, renderer="start")
+    for points in (face, five):
+        garface.reconstruct(photo, models=models, landmarks=points, renderer="start")
+
+
 def test_boxes_and_faces_that_make_no_sense(photo, models):
     for box in ((0, 0, 0, 0), (10, 10, -5, 20), (9000, 9000, 50, 50), (np.nan, 0, 50, 50), (0, 0, 1e20, 1e20)):
         with pytest.raises(garface.InvalidArgumentError):
