@@ -42,10 +42,10 @@ public enum FileAccess {
     }
 
     /// Writes a file in one step: a temporary file beside it, then a rename, so that nobody sees half of it
-    /// and a failure leaves what was there before.
-    public static func write(_ path: String, _ bytes: [UInt8]) throws {
+    /// and a failure leaves what was there before. Error sentences open with `name`, or else the path.
+    public static func write(_ path: String, _ bytes: [UInt8], name: String? = nil) throws {
         func failed(_ code: Int32) -> GarfaceError {
-            GarfaceError(.fileUnwritable, "\(path): cannot be written: \(reason(code))")
+            GarfaceError(.fileUnwritable, "\(name ?? path): cannot be written: \(reason(code))")
         }
         guard !path.isEmpty else { throw GarfaceError(.invalidArgument, "the path of the file to write is empty") }
         // Own name and O_EXCL rather than mkstemp: the new file gets the permissions an ordinary one would have.

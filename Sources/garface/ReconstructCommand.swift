@@ -96,9 +96,14 @@ struct ReconstructCommand: ParsableCommand {
         guard let box else { return nil }
         let numbers = box.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
         guard numbers.count == 4, let left = numbers[0], let top = numbers[1], let width = numbers[2], let height = numbers[3],
-            [left, top, width, height].allSatisfy(\.isFinite), width > 0, height > 0
+            [left, top, width, height].allSatisfy(\.isFinite)
         else {
             throw ValidationError("--box must be four numbers: left,top,width,height.")
+        }
+        guard width >= FaceRectangle.leastSide, height >= FaceRectangle.leastSide else {
+            throw ValidationError(
+                "--box has a width of \(width) and a height of \(height) pixels; a face needs at least "
+                    + "\(FaceRectangle.leastSide) of each. Its numbers are left,top,width,height.")
         }
         return FaceRectangle(left: left, top: top, width: width, height: height)
     }

@@ -55,6 +55,11 @@ struct RenderCommand: ParsableCommand {
     @OptionGroup(title: "Models") var models: ModelOptions
 
     func validate() throws {
+        for (name, file) in [("output", output), ("normals", normals ?? output)] {
+            do { try ImageFile.checkEnding(file) } catch let error as GarfaceError {
+                throw ValidationError("--\(name) \(error.message).")
+            }
+        }
         guard (0...1).contains(truncation) else { throw ValidationError("--truncation must be 0 to 1.") }
         for (name, angle) in [("yaw", yaw), ("pitch", pitch), ("roll", roll)] {
             if let angle, !(abs(angle) <= 360) { throw ValidationError("--\(name) must be degrees from -360 to 360.") }

@@ -43,6 +43,12 @@ import Testing
         #expect(errorKind { _ = try OutputFolder(place.path + "/file/below") } == .fileUnwritable)
         #expect(errorKind { _ = try OutputFolder("/proc/garface") } == .fileUnwritable)
         #expect(errorKind { _ = try OutputFolder("") } == .invalidArgument)
+        // The folder is named, not a file of ours inside it.
+        #expect {
+            _ = try OutputFolder("/proc")
+        } throws: { error in
+            "\(error)".hasPrefix("/proc: cannot be written") && !"\(error)".contains(".garface")
+        }
         #expect(mkdir(place.path + "/mesh.obj", 0o777) == 0)
         let folder = try OutputFolder(place.path)
         #expect(errorKind { try folder.add("mesh.obj", [1]) } == .fileUnwritable)

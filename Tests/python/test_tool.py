@@ -98,6 +98,21 @@ def test_exit_codes(photo, no_face, root, tmp_path):
         assert not out.exists(), arguments
 
 
+def test_sentences_name_what_was_given(photo, tmp_path):
+    out = tmp_path / "out"
+    for option in ("--output", "--normals"):
+        other = ["--output", tmp_path / "x.png"] if option == "--normals" else []
+        done = run("render", option, tmp_path / "x.gif", *other)
+        assert done.returncode == 2 and "x.gif" in done.stderr and ".png" in done.stderr, done.stderr
+    for box in ("0,0,0,0", "10,10,-5,20", "10,10,20,3"):
+        done = run("reconstruct", photo, "-o", out, "--box", box)
+        assert done.returncode == 2 and "width of" in done.stderr and "at least 4" in done.stderr, done.stderr
+    assert "four numbers" in run("reconstruct", photo, "-o", out, "--box", "1,2,x,4").stderr
+    done = run("reconstruct", photo, "-o", "/proc")
+    assert done.returncode == 5 and done.stderr.startswith("garface: /proc: cannot be written"), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_interrupt_cancels_cleanly(photo, tmp_path):
     out = tmp_path / "out"
     slow = json.loads(json.dumps(garface.standard_schedule("gar")))

@@ -19,7 +19,7 @@ public final class OutputFolder {
             try makeFolder()
             // Permission bits do not tell everything (read-only file systems, quotas): write something.
             let probe = self.path + "/.garface-\(getpid())-\(UInt32.random(in: 0 ... .max)).probe"
-            try FileAccess.write(probe, [0])
+            try FileAccess.write(probe, [0], name: self.path)
             unlink(probe)
         } catch {
             discard()
@@ -41,7 +41,7 @@ public final class OutputFolder {
             throw GarfaceError(.fileUnwritable, "\(path)/\(name): cannot be written: is a folder")
         }
         let temporary = "\(path)/.\(name).\(UInt32.random(in: 0 ... .max)).part"
-        try FileAccess.write(temporary, bytes)
+        try FileAccess.write(temporary, bytes, name: "\(path)/\(name)")
         pending.append((temporary, "\(path)/\(name)"))
     }
 

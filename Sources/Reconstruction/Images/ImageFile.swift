@@ -67,14 +67,19 @@ public enum ImageFile {
 
     /// Encodes by the path's ending: .png, .jpg or .jpeg.
     public static func write(_ image: RGBImage, to path: String) throws {
+        try checkEnding(path)
+        try FileAccess.write(path, path.lowercased().hasSuffix(".png") ? encodePNG(image) : encodeJPEG(image))
+    }
+
+    /// Throws unless pictures are written under such a name.
+    public static func checkEnding(_ path: String) throws {
         let lower = path.lowercased()
-        if lower.hasSuffix(".png") {
-            try FileAccess.write(path, encodePNG(image))
-        } else if lower.hasSuffix(".jpg") || lower.hasSuffix(".jpeg") {
-            try FileAccess.write(path, encodeJPEG(image))
-        } else {
-            throw GarfaceError(.unsupportedFormat, "\(path): pictures are written as .png, .jpg or .jpeg")
-        }
+        if lower.hasSuffix(".png") { return }
+        let isJPEG = lower.hasSuffix(".jpg") || lower.hasSuffix(".jpeg")
+        if isJPEG && hasJPEG { return }
+        throw GarfaceError(
+            .unsupportedFormat,
+            "\(path): pictures are written as .png\(hasJPEG ? ", .jpg or .jpeg" : "; this build writes no JPEG")")
     }
 
     private typealias Body = (inout garface_encoded, UnsafeMutablePointer<CChar>, Int) -> garface_codec_status

@@ -24,6 +24,8 @@ public enum ReconstructionRenderer: String, Sendable, CaseIterable {
 
 /// A rectangle around a face as people and detectors draw it: about ear to ear and brows to chin. Photo pixels.
 public struct FaceRectangle: Sendable, Equatable {
+    /// The least width and height.
+    public static let leastSide = 4.0
     public var left, top, width, height: Double
     public init(left: Double, top: Double, width: Double, height: Double) {
         self.left = left
@@ -72,8 +74,10 @@ public struct ReconstructionOptions: Sendable {
             "give a face, a rectangle, 5 points or 68 points, not several of them")
         if let r = rectangle {
             try require(
-                [r.left, r.top, r.width, r.height].allSatisfy { $0.isFinite && abs($0) < 1e6 } && r.width >= 4 && r.height >= 4,
-                "the face rectangle must have finite sides of at least 4 pixels")
+                [r.left, r.top, r.width, r.height].allSatisfy { $0.isFinite && abs($0) < 1e6 } 
+                    && min(r.width, r.height) >= FaceRectangle.leastSide,
+                "the face rectangle must have finite sides of at least \(FaceRectangle.leastSide) pixels; its width is "
+                    + "\(r.width), its height \(r.height)")
             try require(
                 r.left < Double(width) && r.top < Double(height) && r.left + r.width > 0 && r.top + r.height > 0,
                 "the face rectangle lies outside the picture of \(width) x \(height) pixels")
