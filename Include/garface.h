@@ -204,7 +204,8 @@ typedef struct gar_options {
     const float *box;            /* optional: the face's box as left, top, width, height in pixels, about
                                     ear to ear and brows to chin as face detectors give it; NULL */
     const char *schedule;        /* optional: the stages of the fit as JSON, see gar_schedule_get_json;
-                                    NULL takes the standard ones of `renderer` */
+                                    NULL takes the standard ones of `renderer`; an empty list of
+                                    stages is the same as GAR_RENDERER_START */
     gar_progress_callback progress; /* optional; NULL */
     void *progress_user;         /* handed to `progress` */
 } gar_options;
@@ -580,7 +581,8 @@ typedef struct gar_fit gar_fit;
 /* The standard stages of a renderer as JSON, to be edited and given back:
  * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
  * ["identity", "expression", "rotation", "similarity", "w_plus", ...], "weights": {...}, "steps":
- * {...}, "tolerance"}]}. No stages for GAR_RENDERER_START.
+ * {...}, "tolerance"}]}. The list is empty for GAR_RENDERER_START: the inverse network's start,
+ * nothing refined.
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_schedule_get_json(
     gar_renderer_kind renderer, char *buffer, size_t capacity, size_t *count);
@@ -600,7 +602,8 @@ void gar_fit_release(gar_fit *fit);
 
 /* Runs stages from where the fit stands: one, several, or the same again.
  *
- * schedule  optional: JSON as gar_schedule_get_json gives it; NULL takes the standard stages
+ * schedule  optional: JSON as gar_schedule_get_json gives it; NULL takes the standard stages, an
+ *           empty list moves nothing
  * progress  optional
  * Errors    GAR_MALFORMED_FILE (the schedule), GAR_CANCELLED (the fit then stands where the stage
  *           before ended), GAR_NUMERICAL_FAILURE, GAR_BUSY

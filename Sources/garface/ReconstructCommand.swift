@@ -68,7 +68,7 @@ struct ReconstructCommand: ParsableCommand {
     @Flag(help: "Reconstruct every face that is found, not the largest only.")
     var allFaces = false
 
-    @Option(help: ArgumentHelp("Stages of the fit as JSON instead of the standard ones.", valueName: "file"))
+    @Option(help: ArgumentHelp("Stages of the fit as JSON instead of the standard ones; an empty list refines nothing.", valueName: "file"))
     var schedule: String?
 
     @Option(help: "Seeds every random choice.")
@@ -125,7 +125,7 @@ struct ReconstructCommand: ParsableCommand {
             }
         }
         if let schedule {
-            options.schedule = try FitSchedule(json: JSONValue(parsing: FileAccess.read(schedule, limit: 1 << 20)))
+            options.schedule = try FitSchedule(given: JSONValue(parsing: FileAccess.read(schedule, limit: 1 << 20)))
         }
         return options
     }

@@ -26,7 +26,7 @@ def test_stage_by_stage(photo, models):
 
 def test_schedules_are_checked(photo, models):
     fit = garface.Fit(photo, models=models)
-    for bad in ("", "{", "[]", '{"stages": []}', '{"stages": [{"optimiser": "prayer"}]}', '{"stages": 3}', "[" * 1000):
+    for bad in ("", "{", "[]", '{"stages": [{"optimiser": "prayer"}]}', '{"stages": 3}', "[" * 1000):
         with pytest.raises((garface.MalformedFileError, garface.InvalidArgumentError)):
             fit.run(bad)
     stage = garface.standard_schedule("gar")["stages"][0]
@@ -35,6 +35,19 @@ def test_schedules_are_checked(photo, models):
             fit.run({**stage, **change})
     with pytest.raises(garface.InvalidArgumentError):
         garface.standard_schedule("oil")
+
+
+def test_an_empty_schedule_is_the_start(photo, models):
+    schedule = garface.standard_schedule("start")
+    assert schedule == {"stages": []}
+    start = garface.reconstruct(photo, models=models, renderer="start")
+    for given in (schedule, [], '{"stages": []}'):
+        result = garface.reconstruct(photo, models=models, schedule=given)
+        assert result.history == [] and np.array_equal(result.render, start.render)
+        assert np.array_equal(result.identity, start.identity) and np.array_equal(result.w_plus, start.w_plus)
+    fit = garface.Fit(photo, models=models)
+    fit.run(schedule)
+    assert fit.result().history == [] and np.array_equal(fit.result().identity, start.identity)
 
 
 def test_a_cancelled_stage_leaves_a_usable_fit(photo, models):

@@ -55,7 +55,7 @@ public struct ReconstructionOptions: Sendable {
     public var leastFaceProbability = 0.8
     /// Rounds of cropping and reading before the fit.
     public var alignmentPasses = 2
-    /// The stages of the fit; nil takes the renderer's standard schedule.
+    /// The stages of the fit; nil takes the renderer's standard schedule, one without stages makes it `startOnly`.
     public var schedule: FitSchedule?
     /// No step draws random numbers at present; a step that comes to do so will take them from this seed.
     public var seed: UInt64 = 0

@@ -67,6 +67,8 @@ public final class Reconstructor {
         if options.renderer == .gar && models.gar == nil {
             throw GarfaceError(.invalidArgument, "options: the renderer gar was asked for but no renderer weights are loaded")
         }
+        var options = options
+        if options.schedule?.stages.isEmpty == true { options.renderer = .startOnly }
         if let threads = options.threads { setThreadCount(threads) }
         let report = ProgressReport(progress)
         var clock = Stopwatch()
