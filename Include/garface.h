@@ -581,8 +581,9 @@ typedef struct gar_fit gar_fit;
 /* The standard stages of a renderer as JSON, to be edited and given back:
  * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
  * ["identity", "expression", "rotation", "similarity", "w_plus", ...], "weights": {...}, "steps":
- * {...}, "tolerance"}]}. The list is empty for GAR_RENDERER_START: the inverse network's start,
- * nothing refined.
+ * {...}, "tolerance"}]}. The step of a block, 0 to 1, is how far Adam moves its numbers in an
+ * iteration at most, and their natural scale for L-BFGS. The list is empty for GAR_RENDERER_START:
+ * the inverse network's start, nothing refined.
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_schedule_get_json(
     gar_renderer_kind renderer, char *buffer, size_t capacity, size_t *count);
