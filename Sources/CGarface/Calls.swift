@@ -67,7 +67,7 @@ func deliver<T>(
     let needed = try required(needed, "count")
     needed.pointee = count
     guard let buffer else {
-        if capacity != 0 { throw invalid("buffer: is NULL but capacity is \(capacity); NULL with capacity 0 asks for the size") }
+        if capacity != 0 { throw invalid("buffer: is NULL but capacity is \(UInt(bitPattern: capacity)); NULL with capacity 0 asks for the size") }
         return
     }
     // A size_t above Int.max arrives as a negative number.

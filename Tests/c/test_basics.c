@@ -48,6 +48,8 @@ static void images(const char *folder) {
     CHECK(count == 60);
     EXPECT(gar_image_get_pixels(image, out, 59, &count), GAR_BUFFER_TOO_SMALL);
     EXPECT(gar_image_get_pixels(image, NULL, 60, &count), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_image_get_pixels(image, NULL, (size_t)-1, &count), GAR_INVALID_ARGUMENT);
+    CHECK(strstr(gar_last_error(), "18446744073709551615") != NULL && strstr(gar_last_error(), "-1") == NULL);
     EXPECT(gar_image_get_pixels(image, out, sizeof out, &count), GAR_OK);
     CHECK(out[0] == pixels[0] && out[15] == pixels[32] && out[59] == pixels[3 * 32 + 14]);
 
