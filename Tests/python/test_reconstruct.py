@@ -152,5 +152,5 @@ def test_results_outlive_models(photo):
     result = garface.reconstruct(photo, models=models, renderer="start")
     models.close()
     assert np.isfinite(result.vertices).all()
-    with pytest.raises(garface.InvalidArgumentError, match="NULL"):
+    with pytest.raises(garface.InvalidArgumentError, match="closed"):
         garface.detect_faces(photo, models)

@@ -14,6 +14,8 @@ from typing import Any, Callable
 from ._head import HeadModel, pose_angles, pose_matrix
 from ._image import Image
 from ._library import check as _check
+from ._library import function as _function
+from ._library import integer as _integer
 from ._library import lib as _lib
 from ._models import Face, Models, detect_faces
 from ._reconstruct import Fit, reconstruct, reconstruct_all, reconstruct_file, standard_schedule
@@ -46,7 +48,7 @@ def build_info() -> dict[str, Any]:
 
 def set_thread_count(count: int) -> None:
     """How many threads matrix products and convolutions may use, 1 to 256. Call it before loading models."""
-    _check(_lib.gar_threads_set(count))
+    _check(_lib.gar_threads_set(_integer(count, "count", 1, 256)))
 
 
 def set_log(callback: Callable[[str], None] | None) -> None:
@@ -55,8 +57,11 @@ def set_log(callback: Callable[[str], None] | None) -> None:
         >>> garface.set_log(logging.getLogger("garface").info)
     """
     global _log
-    bridge = _LogCallback() if callback is None else _LogCallback(
-        lambda _user, message: callback(message.decode("utf-8", "replace")))
+    if callback is None:
+        bridge = _LogCallback()
+    else:
+        receive = _function(callback, "callback")
+        bridge = _LogCallback(lambda _user, message: receive(message.decode("utf-8", "replace")))
     _lib.gar_log_set(bridge, None)
     _log = bridge  # the library holds no reference: this one keeps it alive
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._library import Owned, check, floats, lib, path, pointer, text
+from ._library import Owned, check, floats, lib, path, pointer, real, seed_number, text
 from ._signatures import Handle
 
 
@@ -27,7 +27,7 @@ class HeadModel(Owned):
 
     def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
         handle = Handle()
-        check(lib.gar_head_load(None if file is None else path(file), ctypes.byref(handle)))
+        check(lib.gar_head_load(None if file is None else path(file, "file"), ctypes.byref(handle)))
         super().__init__(handle)
         sizes = [ctypes.c_int32() for _ in range(4)]
         check(lib.gar_head_get_sizes(handle, *map(ctypes.byref, sizes)))
@@ -121,13 +121,13 @@ class HeadModel(Owned):
         """The 68 landmarks (68, 3) with the jaw on the outline visible in a pose (degrees); model space."""
         vertices = self._vertices(vertices)
         out = np.empty((68, 3), np.float32)
-        check(lib.gar_head_landmarks_contour(self._handle, pointer(vertices), yaw, pitch, roll, pointer(out)))
+        check(lib.gar_head_landmarks_contour(self._handle, pointer(vertices), *_angles(yaw, pitch, roll), pointer(out)))
         return out
 
     def sample(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """A random person: identity (I,) ~ N(0, 1) and an expression (E,) as real faces have it."""
         a, b = np.empty(self.identity_count, np.float32), np.empty(self.expression_count, np.float32)
-        check(lib.gar_head_sample(self._handle, seed, pointer(a), pointer(b)))
+        check(lib.gar_head_sample(self._handle, seed_number(seed), pointer(a), pointer(b)))
         return a, b
 
     def prior(self, identity: Any, expression: Any) -> tuple[float, np.ndarray, np.ndarray]:
@@ -139,10 +139,14 @@ class HeadModel(Owned):
         return float(energy[0]), da, db
 
 
+def _angles(yaw: float, pitch: float, roll: float) -> tuple[float, float, float]:
+    return real(yaw, "yaw"), real(pitch, "pitch"), real(roll, "roll")
+
+
 def pose_matrix(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """R = Rz(roll) Rx(-pitch) Ry(yaw), float32 (3, 3), from degrees; maps model to camera space."""
     out = np.empty((3, 3), np.float32)
-    check(lib.gar_pose_matrix(yaw, pitch, roll, pointer(out)))
+    check(lib.gar_pose_matrix(*_angles(yaw, pitch, roll), pointer(out)))
     return out
 
 

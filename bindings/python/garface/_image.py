@@ -8,7 +8,7 @@ from typing import Union
 import numpy as np
 
 from . import errors
-from ._library import Owned, check, lib, path, pointer
+from ._library import Owned, check, lib, path, pointer, wrong
 from ._signatures import Handle
 
 ImageLike = Union[str, "os.PathLike[str]", np.ndarray, "Image"]
@@ -25,15 +25,19 @@ class Image(Owned):
     _release = "gar_image_release"
 
     def __init__(self, source: ImageLike) -> None:
+        super().__init__(self._read(source, "source"))
+
+    @staticmethod
+    def _read(source: ImageLike, name: str) -> Handle:
         handle = Handle()
         if isinstance(source, np.ndarray):
             array = source
             if array.dtype != np.uint8:
-                raise errors.InvalidArgumentError(f"image: has type {array.dtype}, expected uint8")
+                raise errors.InvalidArgumentError(f"{name}: has type {array.dtype}, expected uint8")
             if array.ndim == 2:
                 array = np.repeat(array[:, :, None], 3, axis=2)
             if array.ndim != 3 or array.shape[2] != 3:
-                raise errors.InvalidArgumentError(f"image: has shape {source.shape}, expected (height, width, 3)")
+                raise errors.InvalidArgumentError(f"{name}: has shape {source.shape}, expected (height, width, 3)")
             height, width = array.shape[:2]
             rows_only = array.strides[2] == 1 and array.strides[1] == 3 and array.strides[0] >= 3 * width
             if not rows_only:
@@ -41,16 +45,19 @@ class Image(Owned):
             stride = array.strides[0] if height > 1 else 0
             check(lib.gar_image_create(pointer(array), width, height, stride, ctypes.byref(handle)))
         elif isinstance(source, (str, os.PathLike)):
-            check(lib.gar_image_load(path(source), ctypes.byref(handle)))
+            check(lib.gar_image_load(path(source, name), ctypes.byref(handle)))
         else:
-            raise errors.InvalidArgumentError(f"image: is a {type(source).__name__}, expected a path or a numpy array")
-        super().__init__(handle)
+            raise wrong(name, source, "a path or a uint8 array (height, width, 3)")
+        return handle
 
     @classmethod
     def decode(cls, data: bytes) -> Image:
         """A picture from the bytes of a PNG or JPEG file."""
         handle = Handle()
-        buffer = np.frombuffer(data, dtype=np.uint8)
+        try:
+            buffer = np.frombuffer(data, dtype=np.uint8) if len(data) else np.zeros(0, np.uint8)
+        except (TypeError, ValueError, AttributeError):
+            raise wrong("data", data, "the bytes of a PNG or JPEG file") from None
         check(lib.gar_image_decode(pointer(buffer), buffer.size, ctypes.byref(handle)))
         return cls._of(handle)
 
@@ -77,9 +84,9 @@ class Image(Owned):
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Writes a .png, .jpg or .jpeg file."""
-        check(lib.gar_image_write(self._handle, path(file)))
+        check(lib.gar_image_write(self._handle, path(file, "file")))
 
 
-def as_image(source: ImageLike) -> Image:
-    """`source` as an Image, itself if it is one."""
-    return source if isinstance(source, Image) else Image(source)
+def as_image(source: ImageLike, name: str = "photo") -> Image:
+    """`source`, the argument of that name, as an Image; itself if it is one."""
+    return source if isinstance(source, Image) else Image._of(Image._read(source, name))

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import operator
 import os
 import pathlib
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -80,20 +82,88 @@ def text(function: Any, *arguments: Any) -> str:
     return buffer.value.decode("utf-8")
 
 
-def path(value: str | os.PathLike[str]) -> bytes:
-    """A path as the library takes it."""
-    encoded = os.fsencode(value)
+# Arguments as the library takes them. All of these raise InvalidArgumentError, a ValueError too, with a sentence that names
+# the argument and says what is expected of it.
+
+
+def wrong(name: str, value: Any, expected: str) -> errors.InvalidArgumentError:
+    """The error for an argument of a wrong type or value."""
+    return errors.InvalidArgumentError(f"{name}: is {reprlib.repr(value)}, expected {expected}")
+
+
+def path(value: str | os.PathLike[str], name: str) -> bytes:
+    """A path in UTF-8."""
+    try:
+        encoded = os.fsencode(value)
+        encoded.decode("utf-8")
+    except TypeError:
+        raise wrong(name, value, "a path: text or an os.PathLike") from None
+    except UnicodeError:
+        raise wrong(name, value, "a path that can be written in UTF-8") from None
     if b"\0" in encoded:
-        raise errors.InvalidArgumentError("a path must not contain a zero byte")
+        raise wrong(name, value, "a path without a zero byte")
     return encoded
+
+
+def integer(value: Any, name: str, least: int, most: int) -> int:
+    """A whole number in a range."""
+    expected = f"a whole number from {least} to {most}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise wrong(name, value, expected) from None
+    if not least <= number <= most:
+        raise wrong(name, number, expected)
+    return number
+
+
+def seed_number(value: Any, name: str = "seed") -> int:
+    """A seed: what an unsigned 64-bit number holds."""
+    return integer(value, name, 0, 2**64 - 1)
+
+
+def real(value: Any, name: str) -> float:
+    """A number; whether it is finite and in range, the library checks."""
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise wrong(name, value, "a number") from None
+
+
+def numbers(value: Any, name: str, expected: str = "numbers") -> np.ndarray:
+    """`value` as an array of real numbers of any shape."""
+    try:
+        array = np.asarray(value)
+    except Exception:  # ragged lists, arrays of another device, ...: every package has its own
+        raise wrong(name, value, expected) from None
+    if array.dtype.kind not in "biuf":
+        raise wrong(name, value, expected)
+    return array
 
 
 def floats(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     """`value` as a contiguous float32 array of that shape; no copy where it is one already."""
-    array = np.ascontiguousarray(value, dtype=np.float32)
+    array = numbers(value, name, f"numbers of shape {shape}")
     if array.shape != shape:
         raise errors.InvalidArgumentError(f"{name}: has shape {array.shape}, expected {shape}")
-    return array
+    with np.errstate(over="ignore"):  # infinities are refused by the library
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def instance(value: Any, kind: type, name: str) -> Any:
+    """`value`, which must be of a class of this package."""
+    if not isinstance(value, kind):
+        raise wrong(name, value, f"a garface.{kind.__name__}")
+    return value
+
+
+def function(value: Any, name: str) -> Any:
+    """`value`, which must be callable."""
+    if not callable(value):
+        raise wrong(name, value, "a function")
+    return value
 
 
 def pointer(array: np.ndarray | None) -> Any:
@@ -110,11 +180,17 @@ class Owned:
     _release = ""
 
     def __init__(self, handle: ctypes.c_void_p) -> None:
-        self._handle = handle
+        self._owned = handle
+
+    @property
+    def _handle(self) -> ctypes.c_void_p:
+        if self._owned is None:
+            raise errors.InvalidArgumentError(f"this garface.{type(self).__name__} has been closed; create another one")
+        return self._owned
 
     def close(self) -> None:
         """Releases the object now. It is released by itself when nothing refers to it any more."""
-        handle, self._handle = getattr(self, "_handle", None), None
+        handle, self._owned = getattr(self, "_owned", None), None
         if handle:
             getattr(lib, self._release)(handle)
 

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from ._image import ImageLike, as_image
-from ._library import Owned, check, lib, path, text
+from ._library import Owned, check, instance, lib, path, real, text, wrong
 from . import _signatures as c
 
 
@@ -31,7 +31,13 @@ class Face:
     score: float = 1.0
 
     def _c(self) -> c.Face:
-        return c.Face(self.centre[0], self.centre[1], self.size, self.roll, self.score)
+        try:
+            u, v = self.centre
+        except (TypeError, ValueError):
+            raise wrong("face.centre", self.centre, "two numbers, (u, v)") from None
+        named = dict(size=self.size, roll=self.roll, score=self.score)
+        return c.Face(
+            real(u, "face.centre"), real(v, "face.centre"), *(real(value, f"face.{name}") for name, value in named.items()))
 
 
 class Models(Owned):
@@ -57,7 +63,7 @@ class Models(Owned):
             head_model=head_model, renderer=renderer, inverse_network=inverse_network, face_detector=face_detector)
         for name, file in given.items():
             if file is not None:
-                setattr(files, name, path(file))
+                setattr(files, name, path(file, name))
         handle = c.Handle()
         check(lib.gar_models_load(ctypes.byref(files), ctypes.byref(handle)))
         super().__init__(handle)
@@ -77,6 +83,11 @@ class Models(Owned):
             return _default
 
 
+def as_models(models: Models | None) -> Models:
+    """`models`, or those inside the library for None."""
+    return Models.default() if models is None else instance(models, Models, "models")
+
+
 _default: Models | None = None
 _lock = threading.Lock()
 
@@ -88,7 +99,7 @@ def detect_faces(photo: ImageLike, models: Models | None = None) -> list[Face]:
         photo: a path, a uint8 array (height, width, 3), or an Image.
         models: None takes the models inside the library.
     """
-    image, models = as_image(photo), models or Models.default()
+    image, models = as_image(photo), as_models(models)
     count, capacity = ctypes.c_size_t(), 1000
     buffer = (c.Face * capacity)()
     check(lib.gar_faces_detect(models._handle, image._handle, buffer, capacity, ctypes.byref(count)))

@@ -11,8 +11,8 @@ import numpy as np
 from . import _signatures as c
 from . import errors
 from ._image import ImageLike, as_image
-from ._library import Owned, check, floats, lib, path, pointer, text
-from ._models import Face, Models, detect_faces
+from ._library import Owned, check, floats, function, instance, lib, numbers, path, pointer, seed_number, text, wrong
+from ._models import Face, Models, as_models, detect_faces
 from ._result import Result
 
 Progress = Callable[[float, str], Optional[bool]]
@@ -26,8 +26,8 @@ _RENDERERS = {
 
 
 def _renderer_kind(renderer: str) -> int:
-    if renderer not in _RENDERERS:
-        raise errors.InvalidArgumentError(f"renderer: is {renderer!r}, expected one of {', '.join(_RENDERERS)}")
+    if not isinstance(renderer, str) or renderer not in _RENDERERS:
+        raise wrong("renderer", renderer, f"one of {', '.join(_RENDERERS)}")
     return _RENDERERS[renderer]
 
 
@@ -39,6 +39,7 @@ class _ProgressBridge:
         self.callback = c.ProgressCallback()
         if progress is None:
             return
+        function(progress, "progress")
 
         def call(_user: Any, fraction: float, stage: bytes) -> bool:
             try:
@@ -65,16 +66,16 @@ class _Options:
         options = c.Options()
         lib.gar_options_init(ctypes.byref(options))
         options.renderer = _renderer_kind(renderer)
-        options.seed = seed
+        options.seed = seed_number(seed)
         options.progress = self.bridge.callback
         if landmarks is not None:
-            points = np.asarray(landmarks)
+            points = numbers(landmarks, "landmarks", "numbers of shape (5, 2) or (68, 2)")
             if points.shape not in ((5, 2), (68, 2)):
                 raise errors.InvalidArgumentError(f"landmarks: has shape {points.shape}, expected (5, 2) or (68, 2)")
             self.landmarks = floats(points, points.shape, "landmarks")
             options.landmarks, options.landmark_count = pointer(self.landmarks), len(points)
         if face is not None:
-            self.face = face._c()
+            self.face = instance(face, Face, "face")._c()
             options.face = ctypes.pointer(self.face)
         if box is not None:
             self.box = floats(box, (4,), "box")
@@ -90,13 +91,20 @@ class _Options:
 
 def _schedule_text(schedule: Any) -> bytes:
     """JSON of a schedule; a single stage is wrapped."""
-    if isinstance(schedule, str):
-        return schedule.encode("utf-8")
-    if isinstance(schedule, list):
-        schedule = {"stages": schedule}
-    elif "stages" not in schedule:
-        schedule = {"stages": [schedule]}
-    return json.dumps(schedule).encode("utf-8")
+    expected = "stages as standard_schedule gives them, a list of stages, one stage, or JSON text"
+    try:
+        if isinstance(schedule, (list, tuple)):
+            schedule = {"stages": schedule}
+        elif isinstance(schedule, dict) and "stages" not in schedule:
+            schedule = {"stages": [schedule]}
+        elif not isinstance(schedule, (dict, str)):
+            raise TypeError
+        encoded = (schedule if isinstance(schedule, str) else json.dumps(schedule)).encode("utf-8")
+        if b"\0" in encoded:
+            raise ValueError
+    except (TypeError, ValueError, RecursionError):  # what JSON cannot hold, or UTF-8 cannot
+        raise wrong("schedule", schedule, expected) from None
+    return encoded
 
 
 def reconstruct(
@@ -127,7 +135,7 @@ def reconstruct(
     Raises:
         NoFaceError: no face was found. CancelledError: `progress` returned False. FileError: the photo.
     """
-    image, models = as_image(photo), models or Models.default()
+    image, models = as_image(photo), as_models(models)
     options = _Options(renderer, landmarks, face, box, seed, schedule, progress)
     handle = c.Handle()
     status = lib.gar_reconstruct(models._handle, image._handle, options.reference, ctypes.byref(handle))
@@ -137,7 +145,7 @@ def reconstruct(
 
 def reconstruct_all(photo: ImageLike, *, models: Models | None = None, **options: Any) -> list[Result]:
     """Reconstructs every face of a photo, largest first; options as for `reconstruct`."""
-    image, models = as_image(photo), models or Models.default()
+    image, models = as_image(photo), as_models(models)
     return [reconstruct(image, models=models, face=face, **options) for face in detect_faces(image, models)]
 
 
@@ -151,7 +159,7 @@ def reconstruct_file(
     """
     options = _Options(renderer, landmarks, None, box, seed, None, progress)
     options.struct.all_faces = all_faces
-    options.bridge.check(lib.gar_reconstruct_file(path(photo), path(folder), options.reference))
+    options.bridge.check(lib.gar_reconstruct_file(path(photo, "photo"), path(folder, "folder"), options.reference))
 
 
 def standard_schedule(renderer: str = "gar") -> dict[str, Any]:
@@ -176,7 +184,7 @@ class Fit(Owned):
         self, photo: ImageLike, *, models: Models | None = None, renderer: str = "gar", landmarks: Any = None,
         face: Face | None = None, box: Any = None, seed: int = 0,
     ) -> None:
-        image, models = as_image(photo), models or Models.default()
+        image, models = as_image(photo), as_models(models)
         options = _Options(renderer, landmarks, face, box, seed, None, None)
         handle = c.Handle()
         check(lib.gar_fit_create(models._handle, image._handle, options.reference, ctypes.byref(handle)))

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ._head import HeadModel
+from ._head import HeadModel, _angles
 from ._image import Image
-from ._library import check, floats, lib, Owned, path, pointer, text
+from . import errors
+from ._library import Owned, check, floats, instance, lib, numbers, path, pointer, real, seed_number, text
 from ._signatures import Handle
 
 
@@ -30,7 +31,7 @@ class Renderer(Owned):
 
     def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
         handle = Handle()
-        check(lib.gar_renderer_load(None if file is None else path(file), ctypes.byref(handle)))
+        check(lib.gar_renderer_load(None if file is None else path(file, "file"), ctypes.byref(handle)))
         super().__init__(handle)
         sizes = [ctypes.c_int32() for _ in range(5)]
         check(lib.gar_renderer_get_sizes(handle, *map(ctypes.byref, sizes)))
@@ -51,19 +52,20 @@ class Renderer(Owned):
     def sample_z(self, seed: int) -> np.ndarray:
         """z ~ N(0, 1), float32 (latent,), from a seed."""
         out = np.empty(self.latent, np.float32)
-        check(lib.gar_renderer_sample_z(self._handle, seed, pointer(out)))
+        check(lib.gar_renderer_sample_z(self._handle, seed_number(seed), pointer(out)))
         return out
 
     def map(self, z: Any, truncation: float = 1.0) -> np.ndarray:
         """w (latent,) of z (latent,): mean + truncation * (mapping(z) - mean)."""
         z, out = floats(z, (self.latent,), "z"), np.empty(self.latent, np.float32)
-        check(lib.gar_renderer_map(self._handle, pointer(z), truncation, pointer(out)))
+        check(lib.gar_renderer_map(self._handle, pointer(z), real(truncation, "truncation"), pointer(out)))
         return out
 
     def map_backward(self, z: Any, d_w: Any, truncation: float = 1.0) -> np.ndarray:
         """The gradient by z (latent,), given the gradient by w (latent,)."""
         z, d_w = floats(z, (self.latent,), "z"), floats(d_w, (self.latent,), "d_w")
         out = np.empty(self.latent, np.float32)
+        truncation = real(truncation, "truncation")
         check(lib.gar_renderer_map_backward(self._handle, pointer(z), truncation, pointer(d_w), pointer(out)))
         return out
 
@@ -71,10 +73,15 @@ class Renderer(Owned):
         """w+ (rows, latent) with the same w (latent,) in every row."""
         return np.repeat(floats(w, (self.latent,), "w")[None], self.rows, axis=0)
 
+    def _rows_of(self, value: Any, name: str) -> np.ndarray:
+        """w+ (rows, latent) of a w+, or of a w (latent,) for every row."""
+        array = numbers(value, name, f"numbers of shape {(self.rows, self.latent)} or {(self.latent,)}")
+        return self.w_plus(array) if array.ndim == 1 else floats(array, (self.rows, self.latent), name)
+
     def sample_noise(self, seed: int) -> np.ndarray:
         """Gaussian noise maps, flat float32 (noise_count,), from a seed."""
         out = np.empty(self.noise_count, np.float32)
-        check(lib.gar_renderer_sample_noise(self._handle, seed, pointer(out)))
+        check(lib.gar_renderer_sample_noise(self._handle, seed_number(seed), pointer(out)))
         return out
 
     def rasterize(
@@ -85,8 +92,9 @@ class Renderer(Owned):
 
         Angles in degrees; `scale` and `shift` (mm, right and up) place the head in the aligned frame.
         """
-        vertices = floats(vertices, (head.vertex_count, 3), "vertices")
-        pose = np.array([yaw, pitch, roll, scale, *shift], np.float32)
+        vertices = floats(vertices, (instance(head, HeadModel, "head").vertex_count, 3), "vertices")
+        placed = [*_angles(yaw, pitch, roll), real(scale, "scale"), *floats(shift, (2,), "shift")]
+        pose = floats(placed, (6,), "pose")
         out = np.empty(self.normal_count, np.float32)
         check(lib.gar_renderer_rasterize(self._handle, head._handle, pointer(vertices), pointer(pose), pointer(out)))
         self._vertex_count = head.vertex_count
@@ -108,9 +116,7 @@ class Renderer(Owned):
             normals: the pyramid, flat (normal_count,).
             noise: the maps, flat (noise_count,); None for none.
         """
-        if np.ndim(w_plus) == 1:
-            w_plus = self.w_plus(w_plus)
-        w_plus = floats(w_plus, (self.rows, self.latent), "w_plus")
+        w_plus = self._rows_of(w_plus, "w_plus")
         normals = floats(normals, (self.normal_count,), "normals")
         noise = None if noise is None else floats(noise, (self.noise_count,), "noise")
         out = np.empty((3, self.size, self.size), np.float32)
@@ -127,14 +133,17 @@ class Renderer(Owned):
 
     def split_normals(self, normals: np.ndarray) -> list[np.ndarray]:
         """Views (3, r, r) of the maps of a flat pyramid, r = 4, 8, ... size."""
-        return _split(normals, [(3, 4 << i, 4 << i) for i in range(self.rows // 2)])
+        return _split(normals, "normals", [(3, 4 << i, 4 << i) for i in range(self.rows // 2)])
 
     def split_noise(self, noise: np.ndarray) -> list[np.ndarray]:
         """Views (r, r) of flat noise maps, one per layer."""
-        return _split(noise, [(4 << ((i + 1) // 2),) * 2 for i in range(self.rows - 1)])
+        return _split(noise, "noise", [(4 << ((i + 1) // 2),) * 2 for i in range(self.rows - 1)])
 
 
-def _split(flat: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+def _split(flat: np.ndarray, name: str, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    flat, total = numbers(flat, name), sum(int(np.prod(shape)) for shape in shapes)
+    if flat.shape != (total,):
+        raise errors.InvalidArgumentError(f"{name}: has shape {flat.shape}, expected {(total,)}")
     views, start = [], 0
     for shape in shapes:
         count = int(np.prod(shape))
@@ -145,8 +154,11 @@ def _split(flat: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
 
 def image_from_picture(picture: Any) -> Image:
     """An 8-bit image of a picture (3, height, width) in -1 to 1, as `Renderer.render` gives it."""
-    array = np.ascontiguousarray(picture, np.float32)
-    height, width = floats(array, (3, *array.shape[1:]), "picture").shape[1:]
+    array = numbers(picture, "picture", "numbers of shape (3, height, width)")
+    if array.ndim != 3:
+        raise errors.InvalidArgumentError(f"picture: has shape {array.shape}, expected (3, height, width)")
+    array = floats(array, (3, *array.shape[1:]), "picture")
+    height, width = array.shape[1:]
     handle = Handle()
     check(lib.gar_image_from_picture(pointer(array), width, height, ctypes.byref(handle)))
     return Image._of(handle)

@@ -11,12 +11,29 @@ import numpy as np
 
 from . import errors
 from ._image import Image
-from ._library import Owned, check, lib, path, pointer, text
+from ._library import Owned, check, lib, path, pointer, text, wrong
 from ._signatures import CONSTANTS, Handle
 
 _FILES = {
     name[len("GAR_WRITE_") :].lower(): value for name, value in CONSTANTS.items() if name.startswith("GAR_WRITE_")
 }
+
+
+def selection(files: Iterable[str]) -> int:
+    """The sum of GAR_WRITE_... of names."""
+    expected = f"some of {', '.join(_FILES)}"
+    try:
+        names = [files] if isinstance(files, str) else list(files)
+    except TypeError:
+        raise wrong("files", files, expected) from None
+    if not names:
+        raise wrong("files", files, expected)
+    chosen = 0
+    for name in names:
+        if not isinstance(name, str) or name not in _FILES:
+            raise errors.InvalidArgumentError(f"files: no {name!r}; expected {expected}")
+        chosen |= _FILES[name]
+    return chosen
 
 
 class Result(Owned):
@@ -156,6 +173,7 @@ class Result(Owned):
     @functools.cached_property
     def render(self) -> np.ndarray | None:
         """uint8 (S, S, 3): what the renderer made, in the aligned frame; None where none took part."""
+        _ = self._handle  # closed is another matter than not there
         try:
             return self._picture("RENDER")
         except errors.InvalidArgumentError:
@@ -182,9 +200,4 @@ class Result(Owned):
         Args:
             files: of "parameters", "landmarks", "obj", "ply", "maps", "pictures", "overlay", "all".
         """
-        selection = 0
-        for name in [files] if isinstance(files, str) else files:
-            if name not in _FILES:
-                raise errors.InvalidArgumentError(f"files: no {name!r}; expected some of {', '.join(_FILES)}")
-            selection |= _FILES[name]
-        check(lib.gar_result_write(self._handle, path(folder), selection))
+        check(lib.gar_result_write(self._handle, path(folder, "folder"), selection(files)))

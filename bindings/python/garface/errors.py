@@ -15,7 +15,7 @@ class GarfaceError(Exception):
 
 
 class InvalidArgumentError(GarfaceError, ValueError):
-    """An argument is missing, out of range or not finite."""
+    """An argument is missing, of a wrong type, out of range or not finite, or the object has been closed."""
 
 
 class FileError(GarfaceError, OSError):
