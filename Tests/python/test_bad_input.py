@@ -148,6 +148,24 @@ def test_cancelling(photo, models, tmp_path, until):
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("answer", [False, 0, np.False_, 0.0, ""])
+def test_false_answers_cancel(photo, models, answer):
+    calls = []
+    with pytest.raises(garface.CancelledError):
+        garface.reconstruct(photo, models=models, renderer="start", progress=lambda f, s: calls.append(f) or answer)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("answer", [None, True, 1, np.True_, "go on"])
+def test_other_answers_go_on(photo, models, answer):
+    garface.reconstruct(photo, models=models, renderer="start", progress=lambda f, s: answer)
+
+
+def test_an_answer_without_truth_comes_back(photo, models):
+    with pytest.raises(ValueError, match="ambiguous"):
+        garface.reconstruct(photo, models=models, renderer="start", progress=lambda f, s: np.zeros(2))
+
+
 def test_an_exception_in_a_callback_comes_back(photo, models):
     def progress(fraction, stage):
         raise KeyError("mine")

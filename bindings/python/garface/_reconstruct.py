@@ -15,6 +15,7 @@ from ._library import Owned, check, floats, function, instance, lib, numbers, pa
 from ._models import Face, Models, as_models, detect_faces
 from ._result import Result
 
+# The fraction done and the stage; what it returns says whether to go on, None counting as True.
 Progress = Callable[[float, str], Optional[bool]]
 
 _RENDERERS = {
@@ -32,7 +33,11 @@ def _renderer_kind(renderer: str) -> int:
 
 
 class _ProgressBridge:
-    """A Python callable as the library's callback. None counts as true; an exception cancels and is raised again."""
+    """A Python callable as the library's callback.
+
+    None counts as true, so that a function without `return` goes on; anything else by its truth, so that 0 and
+    numpy.False_ cancel like False. An exception cancels and is raised again.
+    """
 
     def __init__(self, progress: Progress | None) -> None:
         self.exception: BaseException | None = None
@@ -43,7 +48,8 @@ class _ProgressBridge:
 
         def call(_user: Any, fraction: float, stage: bytes) -> bool:
             try:
-                return progress(fraction, stage.decode("utf-8", "replace")) is not False
+                answer = progress(fraction, stage.decode("utf-8", "replace"))
+                return answer is None or bool(answer)
             except BaseException as problem:  # KeyboardInterrupt too: it must not vanish in C
                 self.exception = problem
                 return False
@@ -130,10 +136,11 @@ def reconstruct(
         face: one of `detect_faces`. box: (left, top, width, height) in pixels. At most one of landmarks, face, box.
         seed: seeds every random choice.
         schedule: stages of the fit, see `standard_schedule`; None takes the standard ones.
-        progress: called with the fraction done and the stage; returning False cancels.
+        progress: called with the fraction done and the stage. It cancels by returning something false (False, 0,
+            numpy.False_); None, what a function without `return` gives, goes on.
 
     Raises:
-        NoFaceError: no face was found. CancelledError: `progress` returned False. FileError: the photo.
+        NoFaceError: no face was found. CancelledError: `progress` cancelled. FileError: the photo.
     """
     image, models = as_image(photo), as_models(models)
     options = _Options(renderer, landmarks, face, box, seed, schedule, progress)
@@ -195,6 +202,7 @@ class Fit(Owned):
 
         Args:
             schedule: {"stages": [...]}, a list of stages, one stage, or JSON text; None takes the standard stages.
+            progress: as for `reconstruct`.
         """
         bridge = _ProgressBridge(progress)
         stages = None if schedule is None else _schedule_text(schedule)

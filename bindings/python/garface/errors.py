@@ -58,7 +58,7 @@ class OutOfMemoryError(GarfaceError, MemoryError):
 
 
 class CancelledError(GarfaceError):
-    """The progress callback returned ``False``."""
+    """The progress callback returned something false other than None."""
 
 
 class NumericalError(GarfaceError, ArithmeticError):
