@@ -1,3 +1,5 @@
+import inspect
+import json
 import threading
 
 import numpy as np
@@ -116,6 +118,26 @@ def test_writes_all_files_or_none(result, tmp_path):
     assert np.allclose(vertices, result.vertices_neutral, atol=1e-2)
     with pytest.raises(garface.InvalidArgumentError):
         result.write(tmp_path, files=["everything"])
+
+
+def test_files_take_the_options_of_reconstruct(photo, models, tmp_path):
+    face = garface.detect_faces(photo, models)[0]
+    moved = garface.Face((face.centre[0] + 4, face.centre[1]), face.size)
+    stage = {**garface.standard_schedule("landmarks")["stages"][0], "iterations": 2, "name": "short"}
+    options = dict(renderer="landmarks", face=moved, schedule=stage)
+    expected = garface.reconstruct(photo, models=models, **options)
+    garface.reconstruct_file(photo, tmp_path / "out", files=["parameters", "landmarks"], **options)
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {"parameters.json", "parameters.safetensors", "landmarks.pts", "landmarks_static.pts", "landmarks.json"}
+    written = json.loads((tmp_path / "out/parameters.json").read_text())
+    assert {entry["stage"] for entry in written["losses"]} == {"short"}
+    assert np.allclose(written["identity"], expected.identity, atol=1e-4)
+    with pytest.raises(garface.InvalidArgumentError, match="all_faces"):
+        garface.reconstruct_file(photo, tmp_path / "never", all_faces=True, face=face)
+    # What one has, the other has too, but for models, which the call in one go loads itself, and what is written.
+    of_array = set(inspect.signature(garface.reconstruct).parameters)
+    of_file = set(inspect.signature(garface.reconstruct_file).parameters)
+    assert of_array - of_file == {"models"} and of_file - of_array == {"folder", "files", "all_faces"}
 
 
 def test_all_faces(photo, models, tmp_path):

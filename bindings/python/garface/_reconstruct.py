@@ -4,7 +4,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterable, Optional
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from . import errors
 from ._image import ImageLike, as_image
 from ._library import Owned, check, floats, function, instance, lib, numbers, path, pointer, seed_number, text, wrong
 from ._models import Face, Models, as_models, detect_faces
-from ._result import Result
+from ._result import Result, selection
 
 # The fraction done and the stage; what it returns says whether to go on, None counting as True.
 Progress = Callable[[float, str], Optional[bool]]
@@ -150,22 +150,49 @@ def reconstruct(
     return Result(handle)
 
 
-def reconstruct_all(photo: ImageLike, *, models: Models | None = None, **options: Any) -> list[Result]:
-    """Reconstructs every face of a photo, largest first; options as for `reconstruct`."""
+def reconstruct_all(
+    photo: ImageLike, *, models: Models | None = None, renderer: str = "gar", seed: int = 0, schedule: Any = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Reconstructs every face of a photo, largest first; options as for `reconstruct`, `progress` once per face."""
     image, models = as_image(photo), as_models(models)
-    return [reconstruct(image, models=models, face=face, **options) for face in detect_faces(image, models)]
+    return [
+        reconstruct(image, models=models, renderer=renderer, face=face, seed=seed, schedule=schedule, progress=progress)
+        for face in detect_faces(image, models)
+    ]
 
 
 def reconstruct_file(
-    photo: str | os.PathLike[str], folder: str | os.PathLike[str], *, renderer: str = "gar", all_faces: bool = False,
-    landmarks: Any = None, box: Any = None, seed: int = 0, progress: Progress | None = None,
+    photo: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    renderer: str = "gar",
+    landmarks: Any = None,
+    face: Face | None = None,
+    box: Any = None,
+    all_faces: bool = False,
+    seed: int = 0,
+    schedule: Any = None,
+    files: Iterable[str] = ("all",),
+    progress: Progress | None = None,
 ) -> None:
     """A photo in, a folder of meshes, parameters and pictures out, in one call of the library.
 
-    With `all_faces` the names of the files open with face1_, face2_, ... All files are written or none.
+    It loads the models inside the library every time: for other models, or many photos, use
+    ``reconstruct(photo, models=models).write(folder)``.
+
+    Args:
+        all_faces: every face that is found, not the largest only; the names of the files then open with face1_,
+            face2_, ... It does not go with landmarks, face or box.
+        files: which files to write, see `Result.write`. All of them are written, or none.
+
+    The other options are those of `reconstruct`.
     """
-    options = _Options(renderer, landmarks, None, box, seed, None, progress)
-    options.struct.all_faces = all_faces
+    if all_faces and not (landmarks is None and face is None and box is None):
+        raise errors.InvalidArgumentError("all_faces: searches the photo, and does not go with landmarks, face or box")
+    options = _Options(renderer, landmarks, face, box, seed, schedule, progress)
+    options.struct.all_faces = bool(all_faces)
+    options.struct.files = selection(files)
     options.bridge.check(lib.gar_reconstruct_file(path(photo, "photo"), path(folder, "folder"), options.reference))
 
 
