@@ -532,6 +532,15 @@ gar_status gar_renderer_map(
 gar_status gar_renderer_map_backward(
     const gar_renderer *renderer, const float *z, float truncation, const float *d_w, float *d_z);
 
+/* Style mixing: rows of two w+ joined. The first rows style the coarse layers of the picture, the
+ * last ones the fine layers; the gradients by the two w+ are the rows of the gradient by the result.
+ *
+ * first, second  [R, L]        row  0 to R: rows before it come from `first`, from it on from `second`
+ * w_plus         [R, L] written; may be `first` or `second`. Since 0.1. */
+gar_status gar_renderer_mix(
+    const gar_renderer *renderer, const float *first, const float *second, int32_t row,
+    float *w_plus);
+
 /* Gaussian noise maps from a seed, written. Since 0.1. */
 gar_status gar_renderer_sample_noise(const gar_renderer *renderer, uint64_t seed, float *noise);
 

@@ -117,6 +117,26 @@ public func garRendererMapBackward(
     }
 }
 
+@_cdecl("gar_renderer_mix")
+public func garRendererMix(
+    _ renderer: OpaquePointer?, _ first: UnsafePointer<Float>?, _ second: UnsafePointer<Float>?, _ row: Int32,
+    _ wPlus: UnsafeMutablePointer<Float>?
+) -> gar_status {
+    call {
+        let model = try resolve(renderer, RendererHandle.self, "renderer").model
+        let latent = model.configuration.latentSize, rows = model.styleCount
+        let first = try finite(first, rows * latent, "first"), second = try finite(second, rows * latent, "second")
+        let wPlus = try required(wPlus, "w_plus")
+        guard (0...rows).contains(Int(row)) else { throw invalid("row: is \(row), expected 0 to \(rows)") }
+        let both = [first, second].map { given in
+            let tensor = Tensor<Float>([1, rows, latent])
+            tensor.pointer.update(from: given, count: rows * latent)
+            return tensor
+        }
+        gather([model.wPlus(joining: both[0], both[1], at: Int(row))], wPlus)
+    }
+}
+
 @_cdecl("gar_renderer_sample_noise")
 public func garRendererSampleNoise(
     _ renderer: OpaquePointer?, _ seed: UInt64, _ noise: UnsafeMutablePointer<Float>?

@@ -43,6 +43,19 @@ extension GAR {
         return result
     }
 
+    /// Style mixing of whole w+ [B, rows, latent]: rows before `row` come from the first, those from it on from the second.
+    public func wPlus(joining first: Tensor<T>, _ second: Tensor<T>, at row: Int) -> Tensor<T> {
+        let n = configuration.latentSize, size = styleCount * n
+        precondition(first.count == second.count && first.count % size == 0, "w+: [batch, rows, latent]")
+        precondition((0...styleCount).contains(row), "row: 0 to the number of rows")
+        let result = Tensor<T>(first.shape)
+        for start in stride(from: 0, to: first.count, by: size) {
+            (result.pointer + start).update(from: first.pointer + start, count: row * n)
+            (result.pointer + start + row * n).update(from: second.pointer + start + row * n, count: size - row * n)
+        }
+        return result
+    }
+
     /// The gradients to the w that `wPlus(mixing:crossovers:)` mixed.
     public func wPlusBackward(_ dWPlus: Tensor<T>, crossovers: [Int] = []) -> [Tensor<T>] {
         let n = configuration.latentSize

@@ -19,6 +19,11 @@ struct RenderCommand: ParsableCommand {
               garface render --parameters out/parameters.safetensors --output again.png
               garface render --parameters out/parameters.safetensors --yaw -30 --look-seed 3 --output other.png
 
+            Style mixing: the coarse layers as they were reconstructed, the fine ones from
+            another look, random or reconstructed:
+
+              garface render --parameters out/parameters.safetensors --mix-seed 3 --mix-row 4 --output mixed.png
+
             --normals also writes the normal map that the renderer saw.
             """)
 
@@ -46,6 +51,15 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "How far a random look may go from the mean: 0 the mean, 1 anywhere.")
     var truncation: Float = 0.7
 
+    @Option(help: "Style mixing: seeds a random look that gives the rows of w+ from --mix-row on.")
+    var mixSeed: UInt64?
+
+    @Option(help: ArgumentHelp("Style mixing: the same from the parameters.safetensors of a reconstruction.", valueName: "file"))
+    var mixParameters: String?
+
+    @Option(help: "The first row of w+ that the other look gives, coarse to fine; the middle one unless given.")
+    var mixRow: Int?
+
     @Option(help: "Seeds noise maps; without it there is none.")
     var noiseSeed: UInt64?
 
@@ -59,6 +73,10 @@ struct RenderCommand: ParsableCommand {
             do { try ImageFile.checkEnding(file) } catch let error as GarfaceError {
                 throw ValidationError("--\(name) \(error.message).")
             }
+        }
+        if mixSeed != nil && mixParameters != nil { throw ValidationError("Give --mix-seed or --mix-parameters, not both.") }
+        if mixRow != nil && mixSeed == nil && mixParameters == nil {
+            throw ValidationError("--mix-row needs the other look: --mix-seed or --mix-parameters.")
         }
         guard (0...1).contains(truncation) else { throw ValidationError("--truncation must be 0 to 1.") }
         for (name, angle) in [("yaw", yaw), ("pitch", pitch), ("roll", roll)] {
@@ -86,10 +104,7 @@ struct RenderCommand: ParsableCommand {
             }
             (identity, expression, pose) = (saved.identity, saved.expression, saved.pose)
             if !saved.wPlus.isEmpty && lookSeed == nil {
-                guard saved.wRows == gar.styleCount, saved.wPlus.count == gar.styleCount * configuration.latentSize else {
-                    throw GarfaceError(.wrongModelKind, "\(parameters): its w+ is that of another renderer")
-                }
-                wPlus = Tensor([1, gar.styleCount, configuration.latentSize], saved.wPlus)
+                wPlus = try styles(saved, gar, parameters)
                 if noise == nil && !saved.noise.isEmpty { noise = try split(saved.noise, gar, parameters) }
             }
         }
@@ -97,7 +112,14 @@ struct RenderCommand: ParsableCommand {
         if let pitch { pose.pitch = pitch * .pi / 180 }
         if let roll { pose.roll = roll * .pi / 180 }
 
-        let styles = wPlus ?? look(gar, seed: lookSeed ?? seed)
+        var styles = wPlus ?? look(gar, seed: lookSeed ?? seed)
+        if let other = try mixedIn(gar) {
+            let row = mixRow ?? gar.styleCount / 2
+            guard (0...gar.styleCount).contains(row) else {
+                throw GarfaceError(.invalidArgument, "--mix-row is \(row); the renderer has rows 0 to \(gar.styleCount)")
+            }
+            styles = gar.wPlus(joining: styles, other, at: row)
+        }
         let maps = normalMaps(head, gar, identity: identity, expression: expression, pose: pose)
         let context = try GARContext(gar)
         context.forward(wPlus: styles, normals: maps, noise: noise)
@@ -108,6 +130,22 @@ struct RenderCommand: ParsableCommand {
         let size = configuration.size
         try ImageFile.write(picture(context.image.array, size), to: output)
         if let normals, let finest = maps.last { try ImageFile.write(picture(finest.array, size), to: normals) }
+    }
+
+    /// The look that style mixing takes its later rows from.
+    private func mixedIn(_ gar: GAR<Float>) throws -> Tensor<Float>? {
+        if let mixSeed { return look(gar, seed: mixSeed) }
+        return try mixParameters.map { try styles(SavedParameters(file: SafetensorsFile(path: $0)), gar, $0) }
+    }
+
+    private func styles(_ saved: SavedParameters, _ gar: GAR<Float>, _ name: String) throws -> Tensor<Float> {
+        let latent = gar.configuration.latentSize
+        guard saved.wRows == gar.styleCount, saved.wPlus.count == gar.styleCount * latent else {
+            throw GarfaceError(
+                .wrongModelKind,
+                "\(name): \(saved.wPlus.isEmpty ? "has no w+; it was made without GAR" : "its w+ is that of another renderer")")
+        }
+        return Tensor([1, gar.styleCount, latent], saved.wPlus)
     }
 
     private func look(_ gar: GAR<Float>, seed: UInt64) -> Tensor<Float> {

@@ -22,6 +22,16 @@ func relativeDifference<T: Scalar>(_ a: Tensor<T>, _ expected: Tensor<T>) -> Dou
         try sizes.map { try file.tensor("\(prefix).\($0)") }
     }
 
+    /// Joining two w+ of one w each is mixing the two w.
+    @Test func stylesMix() throws {
+        let gar = try GAR<Float>(file: resource("gar64.weights"))
+        let w = gar.map(try resource("gar64.cases").tensor("z")), other = gar.truncate(w, psi: 0.5)
+        for row in 0...gar.styleCount {
+            let joined = gar.wPlus(joining: gar.wPlus(w), gar.wPlus(other), at: row)
+            #expect(joined.array == gar.wPlus(mixing: [w, other], crossovers: [row]).array)
+        }
+    }
+
     private func gar64<T: Scalar>(_ type: T.Type, _ path: ConvolutionPath) throws {
         let gar = try GAR<T>(file: resource("gar64.weights"), convolution: path)
         let cases = try resource("gar64.cases")

@@ -57,6 +57,28 @@ int main(int argc, char **argv) {
     EXPECT(gar_image_from_picture(picture, S, S, &image), GAR_OK);
     gar_image_release(image);
 
+    /* Style mixing: every row is that of one of the two, in place too. */
+    EXPECT(gar_renderer_sample_z(renderer, 2, z), GAR_OK);
+    EXPECT(gar_renderer_map(renderer, z, 0.7f, w), GAR_OK);
+    for (int32_t r = 0; r < R; r++) memcpy(d_w_plus + r * L, w, (size_t)L * sizeof(float));
+    for (int32_t row = 0; row <= R; row++) {
+        float *mixed = floats(R * L);
+        EXPECT(gar_renderer_mix(renderer, w_plus, d_w_plus, row, mixed), GAR_OK);
+        CHECK(memcmp(mixed, w_plus, (size_t)(row * L) * sizeof(float)) == 0);
+        CHECK(memcmp(mixed + row * L, d_w_plus, (size_t)((R - row) * L) * sizeof(float)) == 0);
+        memcpy(mixed, d_w_plus, (size_t)(R * L) * sizeof(float));
+        EXPECT(gar_renderer_mix(renderer, w_plus, mixed, row, mixed), GAR_OK);
+        CHECK(memcmp(mixed, w_plus, (size_t)(row * L) * sizeof(float)) == 0);
+        free(mixed);
+    }
+    EXPECT(gar_renderer_mix(renderer, w_plus, d_w_plus, -1, again), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_renderer_mix(renderer, w_plus, d_w_plus, R + 1, again), GAR_INVALID_ARGUMENT);
+    CHECK(strstr(gar_last_error(), "row") != NULL);
+    EXPECT(gar_renderer_mix(NULL, w_plus, d_w_plus, 1, again), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_renderer_mix(renderer, NULL, d_w_plus, 1, again), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_renderer_mix(renderer, w_plus, NULL, 1, again), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_renderer_mix(renderer, w_plus, d_w_plus, 1, NULL), GAR_INVALID_ARGUMENT);
+
     /* NULL for every pointer argument. */
     EXPECT(gar_renderer_load(weights, NULL), GAR_INVALID_ARGUMENT);
     EXPECT(gar_renderer_load("/no/such/gar.safetensors", &other), GAR_FILE_NOT_FOUND);

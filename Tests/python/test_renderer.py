@@ -47,6 +47,23 @@ def test_a_head_becomes_a_picture(renderer, head):
     assert np.abs(image.array().astype(int) - expected).max() <= 1
 
 
+def test_style_mixing(renderer, head):
+    first, second = (renderer.map(renderer.sample_z(seed), 0.7) for seed in (1, 2))
+    normals = renderer.rasterize(head, head.evaluate())
+    ends = renderer.render(first, normals), renderer.render(second, normals)
+    for row in (0, 3, renderer.rows):
+        mixed = renderer.mix(first, renderer.w_plus(second), row)
+        assert np.array_equal(mixed[:row], renderer.w_plus(first)[:row])
+        assert np.array_equal(mixed[row:], renderer.w_plus(second)[row:])
+        same = [np.array_equal(renderer.render(mixed, normals), end) for end in ends]
+        assert same == [row == renderer.rows, row == 0]
+    for row in (-1, renderer.rows + 1, 1.5):
+        with pytest.raises(garface.InvalidArgumentError, match="row"):
+            renderer.mix(first, second, row)
+    with pytest.raises(garface.InvalidArgumentError, match="second"):
+        renderer.mix(first, second[:-1], 1)
+
+
 def test_truncation(renderer):
     z = renderer.sample_z(5)
     mean, w = renderer.mean_w, renderer.map(z)

@@ -51,6 +51,27 @@ def test_render(photo, result, tmp_path):
     assert np.abs(garface.Image(tmp_path / "t.png").array().astype(int) - again.astype(int)).mean() > 2
 
 
+def test_style_mixing(result, tmp_path):
+    result.write(tmp_path / "out", files=["parameters"])
+    saved = tmp_path / "out/parameters.safetensors"
+
+    def picture(*options):
+        done = run("render", "--parameters", saved, "-o", tmp_path / "a.png", *options)
+        assert done.returncode == 0, done.stderr
+        return garface.Image(tmp_path / "a.png").array()
+
+    plain, other = picture(), picture("--look-seed", 3)
+    rows = len(result.w_plus)
+    assert np.array_equal(picture("--mix-seed", 3, "--mix-row", rows), plain)
+    assert np.array_equal(picture("--mix-seed", 3, "--mix-row", 0), other)
+    middle = picture("--mix-seed", 3)
+    assert np.array_equal(middle, picture("--mix-seed", 3, "--mix-row", rows // 2))
+    assert not np.array_equal(middle, plain) and not np.array_equal(middle, other)
+    assert np.array_equal(picture("--look-seed", 3, "--mix-parameters", saved, "--mix-row", 0), plain)
+    for bad in (["--mix-row", 2], ["--mix-seed", 1, "--mix-row", rows + 1], ["--mix-seed", 1, "--mix-parameters", saved]):
+        assert run("render", "-o", tmp_path / "b.png", *bad).returncode == 2
+
+
 def test_info(root, tmp_path):
     done = run("info")
     assert done.returncode == 0 and "head model" in done.stdout and "GAR" in done.stdout

@@ -12,7 +12,7 @@ import numpy as np
 from ._head import HeadModel, _angles
 from ._image import Image
 from . import errors
-from ._library import Owned, check, floats, instance, lib, numbers, path, pointer, real, seed_number, text
+from ._library import Owned, check, floats, instance, integer, lib, numbers, path, pointer, real, seed_number, text
 from ._signatures import Handle
 
 
@@ -73,10 +73,27 @@ class Renderer(Owned):
         """w+ (rows, latent) with the same w (latent,) in every row."""
         return np.repeat(floats(w, (self.latent,), "w")[None], self.rows, axis=0)
 
+    def mix(self, first: Any, second: Any, row: int) -> np.ndarray:
+        """Style mixing, float32 (rows, latent): rows before `row` from the first w+, those from it on from the second.
+
+        The first rows style the coarse layers of the picture, the last ones the fine layers.
+
+        Args:
+            first, second: w+ (rows, latent), or w (latent,) for the same w in every row.
+            row: 0 to `rows`.
+        """
+        first, second = self._rows_of(first, "first"), self._rows_of(second, "second")
+        out = np.empty((self.rows, self.latent), np.float32)
+        row = integer(row, "row", 0, self.rows)
+        check(lib.gar_renderer_mix(self._handle, pointer(first), pointer(second), row, pointer(out)))
+        return out
+
     def _rows_of(self, value: Any, name: str) -> np.ndarray:
         """w+ (rows, latent) of a w+, or of a w (latent,) for every row."""
         array = numbers(value, name, f"numbers of shape {(self.rows, self.latent)} or {(self.latent,)}")
-        return self.w_plus(array) if array.ndim == 1 else floats(array, (self.rows, self.latent), name)
+        if array.ndim == 1:
+            array = np.repeat(floats(array, (self.latent,), name)[None], self.rows, axis=0)
+        return floats(array, (self.rows, self.latent), name)
 
     def sample_noise(self, seed: int) -> np.ndarray:
         """Gaussian noise maps, flat float32 (noise_count,), from a seed."""

@@ -169,6 +169,7 @@ SIGNATURES = {
     "gar_renderer_sample_z": (_status, [Handle, c_uint64, _floats]),
     "gar_renderer_map": (_status, [Handle, _floats, c_float, _floats]),
     "gar_renderer_map_backward": (_status, [Handle, _floats, c_float, _floats, _floats]),
+    "gar_renderer_mix": (_status, [Handle, _floats, _floats, c_int32, _floats]),
     "gar_renderer_sample_noise": (_status, [Handle, c_uint64, _floats]),
     "gar_renderer_rasterize": (_status, [Handle, Handle, _floats, _floats, _floats]),
     "gar_renderer_rasterize_backward": (_status, [Handle, _floats, _floats, _floats]),
