@@ -1,0 +1,80 @@
+"""The README's snippets run as they stand, pasted at the root of the repository."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import garface
+from garface._library import lib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+TOOL = os.environ.get("GARFACE_TOOL") or str(ROOT / ".build/release/garface-cli")
+
+
+def block(language, word):
+    """The one block of a language that has this word."""
+    found = [text for kind, text in BLOCKS if kind == language and word in text]
+    assert len(found) == 1, (language, word, len(found))
+    return found[0]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder from which the repository's files are seen under their names, and whose files do not stay."""
+    for name in ("examples", "Include", "bindings"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def run(command, place, **options):
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=600, **options)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_tool(place):
+    lines = [line for line in block("sh", "garface reconstruct").splitlines() if line.startswith("garface ")]
+    assert len(lines) >= 7
+    script = f"set -e\ngarface() {{ '{TOOL}' \"$@\"; }}\n" + "\n".join(lines)
+    done = run(["bash", "-c", script], place)
+    assert "written to out" in done.stdout and "head model" in done.stdout
+    for name in ("out/overlay.png", "all/face1_overlay.png", "turned.png", "mixed.png", "random.png"):
+        assert (place / name).stat().st_size > 1000, name
+
+
+def test_python(place):
+    package = str(pathlib.Path(garface.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": package, "GARFACE_LIBRARY": loaded_library()}
+    done = run([sys.executable, "-c", block("python", "garface.reconstruct")], place, env=environment)
+    assert len(done.stdout.split()) == 2 * len(garface.standard_schedule("gar")["stages"])
+    assert (place / "out/overlay.png").exists()
+
+
+def test_c(place):
+    body = "\n".join("    " + line for line in block("c", "gar_options_init").splitlines())
+    (place / "snippet.c").write_text(
+        f"#include <garface.h>\n#include <stdio.h>\n\nint main(void) {{\n{body}\n    return gar_last_error()[0] != 0;\n}}\n")
+    (place / "libgarface.so.1").symlink_to(loaded_library())
+    run(["cc", "-std=c11", "-Wall", "-Werror", "-IInclude", "snippet.c", "libgarface.so.1", f"-Wl,-rpath,{place}", "-o", "snippet"], place)
+    run(["./snippet"], place)
+    assert (place / "out/overlay.png").exists()
+
+
+def test_files_that_are_named_are_there():
+    text = "\n".join(text for _, text in BLOCKS)
+    for name in re.findall(r"(?:examples|bindings|Tests)/[\w./]+\w", text):
+        assert (ROOT / name).exists(), name
+    assert "photo.png" not in text and "group.png" not in text
+
+
+def loaded_library():
+    """The file of the library that these tests run with."""
+    lib.gar_version()
+    for line in pathlib.Path("/proc/self/maps").read_text().splitlines():
+        if "libgarface.so" in line:
+            return line.split()[-1]
+    raise AssertionError("no libgarface.so is loaded")
