@@ -49,8 +49,8 @@ def _load() -> ctypes.CDLL:
             symbol.argtypes = arguments
         return library
     raise ImportError(
-        "libgarface.so was not found; build it (swift build -c release), install it, or set GARFACE_LIBRARY "
-        "to its path.\n" + "\n".join(problems)
+        "libgarface.so was not found; build it (swift build -c release) and set GARFACE_LIBRARY to its path "
+        "(.build/release/libgarface.so of the checkout), or install it (bindings/c/install.sh).\n" + "\n".join(problems)
     )
 
 
