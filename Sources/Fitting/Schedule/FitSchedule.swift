@@ -66,7 +66,7 @@ extension FitStage {
     /// The same for both renderers, so that they can be compared; terms that do not apply to one are zero in it.
     private static func pictureWeights() -> FitWeights {
         var w = FitWeights()
-        w.photometric = 3000
+        w.photometric = 700
         w.perceptual = 300
         w.landmarks = 1
         w.identity = 0.5

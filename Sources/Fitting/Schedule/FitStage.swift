@@ -1,5 +1,6 @@
 /// How much each term counts. Landmark and prior terms are in units of squared deviations (a maximum a
-/// posteriori fit); photometric and perceptual terms are means over pixels, hence their large weights.
+/// posteriori fit); the photometric weight is the number of independent observations the picture counts for
+/// (see `PhotometricLoss`); the perceptual term is a mean over features, hence its large weight.
 public struct FitWeights: Sendable, Equatable {
     public var photometric: Float = 0
     public var perceptual: Float = 0

@@ -88,6 +88,9 @@ class Trainer:
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
         self.step, self.seen = state["it"], state["seen"]
+        for optimiser in (self.og, self.od, self.op):      # the rate asked for now, not the one saved
+            for group in optimiser.param_groups:
+                group["lr"] = self.a.rate / 2 if optimiser is self.op else self.a.rate
 
     def save(self, folder):
         def half(module):
@@ -138,7 +141,8 @@ class Trainer:
         match = sum((u - v[half:]).abs().mean() for u, v in zip(real[1:-1], fake[1:-1])) / (len(real) - 2)
         adversarial = F.softplus(-self.d.judge(fake[-1])).mean()
         consistency = masked_difference(self.p(free), normals[:half + quarter])
-        loss = adversarial + 4 * l1 + 2 * match + 1e-3 * w.square().mean() + self.a.consistency * consistency
+        loss = (adversarial + self.a.reconstruction * (l1 + match / 2) + 1e-3 * w.square().mean()
+                + self.a.consistency * consistency)
         self.og.zero_grad()
         loss.backward()
         self.og.step()
@@ -217,6 +221,7 @@ def main():
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--r1", type=float, default=1e-4, help="R1 weight at 1 px, times size squared")
     parser.add_argument("--consistency", type=float, default=3.0, help="weight of normal consistency")
+    parser.add_argument("--reconstruction", type=float, default=4.0, help="weight of the photo's reconstruction")
     parser.add_argument("--mixed", type=int, default=3000, help="normal maps mixed from the fits")
     parser.add_argument("--wide", type=int, default=4000, help="normal maps beyond the fits")
     parser.add_argument("--threads", type=int, default=2)
