@@ -95,7 +95,7 @@ func selection(_ files: UInt32, _ argument: String) throws -> OutputSelection {
 }
 
 func schedule(_ json: UnsafePointer<CChar>?, _ argument: String) throws -> FitSchedule {
-    try FitSchedule(given: JSONValue(parsing: try text(json, argument)))
+    try FitSchedule(json: JSONValue(parsing: try text(json, argument)))
 }
 
 func progressClosure(_ callback: gar_progress_callback?, _ user: UnsafeMutableRawPointer?) -> Reconstructor.Progress? {

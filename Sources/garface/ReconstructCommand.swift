@@ -125,7 +125,7 @@ struct ReconstructCommand: ParsableCommand {
             }
         }
         if let schedule {
-            options.schedule = try FitSchedule(given: JSONValue(parsing: FileAccess.read(schedule, limit: 1 << 20)))
+            options.schedule = try FitSchedule(json: JSONValue(parsing: FileAccess.read(schedule, limit: 1 << 20)))
         }
         return options
     }

@@ -16,7 +16,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "{}", "{\"stages\": []}", "{\"stages\": [{}]}",
+        "{}", "{\"stages\": 3}", "{\"stages\": [{}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"w_plus\"], \"steps\": {\"w_plus\": 1.5}}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"w_plus\"], \"weigths\": {}}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"w_plus\"], \"weights\": [1]}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": -1, \"blocks\": [\"w_plus\"]}]}",
@@ -27,5 +28,9 @@ import Testing
     ]) func refuses(text: String) throws {
         let json = try JSONValue(parsing: text)
         #expect(throws: GarfaceError.self) { try FitSchedule(json: json) }
+    }
+
+    @Test func noStagesAreTheStartAlone() throws {
+        #expect(try FitSchedule(json: JSONValue(parsing: "{\"stages\": []}")).stages.isEmpty)
     }
 }

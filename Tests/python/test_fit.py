@@ -54,7 +54,7 @@ def test_steps_out_of_range_are_refused(photo, models):
     stage = next(s for s in garface.standard_schedule("gar")["stages"] if s["optimiser"] == "adam")
     for step in (1.001, 1e9, -0.1):
         bad = {**stage, "steps": {**stage["steps"], "w_plus": step}}
-        with pytest.raises(garface.MalformedFileError, match="w_plus.*expected 0 to 1"):
+        with pytest.raises(garface.MalformedFileError, match="w_plus.*from 0 to 1"):
             garface.reconstruct(photo, models=models, schedule=bad)
     fit = garface.Fit(photo, models=models)
     fit.run({**stage, "iterations": 1, "steps": {"w_plus": 1}})

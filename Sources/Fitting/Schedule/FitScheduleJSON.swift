@@ -6,15 +6,20 @@ extension FitSchedule {
         .object([("stages", .array(stages.map(\.json)))])
     }
 
+    /// An empty list is a schedule too: the inverse network's start, nothing refined.
     public init(json: JSONValue) throws {
-        guard let list = json["stages"]?.array, !list.isEmpty, list.count <= 64 else {
-            throw GarfaceError(.malformedFile, "schedule: expected a \"stages\" list of 1 to 64 stages")
+        guard let list = json["stages"]?.array, list.count <= 64 else {
+            throw GarfaceError(.malformedFile, "schedule: expected a \"stages\" list of at most 64 stages")
         }
         stages = try list.enumerated().map { try FitStage(json: $0.element, index: $0.offset) }
     }
 }
 
 extension FitStage {
+    /// The largest step of a block. The unknowns are of the order of one: Adam would throw them about with more, and what
+    /// is held in a range would only run from one end to the other.
+    static let largestStep = 1.0
+
     var json: JSONValue {
         .object([
             ("name", .string(name)),
@@ -66,7 +71,10 @@ extension FitStage {
         var steps: [ParameterBlock: Float] = [:]
         for (name, value) in json["steps"]?.object ?? [] {
             guard let block = ParameterBlock(rawValue: name) else { throw fail("unknown block \"\(name)\" in \"steps\"") }
-            steps[block] = try Self.nonNegative(value, "step of \"\(name)\"", fail)
+            guard let step = value.double, (0...Self.largestStep).contains(step) else {
+                throw fail("the step of \"\(name)\" must be a number from 0 to \(Self.largestStep)")
+            }
+            steps[block] = Float(step)
         }
         let tolerance = try json["tolerance"].map { try Self.nonNegative($0, "\"tolerance\"", fail) } ?? 0
         self.init(

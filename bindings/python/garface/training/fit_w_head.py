@@ -2,6 +2,7 @@
 
 The head is linear; starting from the mean w it is trained so that the GAR, given the portrait's fitted normals and the
 predicted w, shows the portrait (L1, zero noise). A GAR trained further needs this instead of a new inverse network.
+With --renders its own pictures of random z join the portraits.
 """
 import argparse
 import os
@@ -15,6 +16,7 @@ from .convnets import InverseNetwork
 from .data import load_portraits, rotation_matrix, training_portraits
 from .networks import load_gar, pyramid
 from .normals import HeadModel
+from .renders import load_renders
 from .train_detector import to_input
 
 
@@ -25,16 +27,19 @@ def resized(portraits, size):
 class Renderings:
     """Portraits, the trunk's reading of them and their renders under a frozen GAR."""
 
-    def __init__(self, network, gar, portraits, head):
+    def __init__(self, network, gar, faces, head):
         self.gar, self.mean_w = gar, gar.mean_w()
-        self.photo = resized(portraits.images, gar.size)
+        parts = [self.read(network, f, head) for f in faces]
+        self.photo, self.normals, self.hidden = (torch.cat([p[k] for p in parts]) for k in range(3))
+
+    def read(self, network, portraits, head):
         maps = [head.normal_maps(portraits.identity[i:i + 64], portraits.expression[i:i + 64],
-                                 rotation_matrix(portraits.yaw[i:i + 64], portraits.pitch[i:i + 64], 0.0), gar.size)
+                                 rotation_matrix(portraits.yaw[i:i + 64], portraits.pitch[i:i + 64], 0.0), self.gar.size)
                 for i in range(0, len(portraits), 64)]
-        self.normals = torch.from_numpy(np.concatenate(maps)).float() / 127
         x = resized(portraits.images, network.size)
         with torch.no_grad():
-            self.hidden = torch.cat([network.hidden(x[i:i + 64]) for i in range(0, len(x), 64)])
+            hidden = torch.cat([network.hidden(x[i:i + 64]) for i in range(0, len(x), 64)])
+        return resized(portraits.images, self.gar.size), torch.from_numpy(np.concatenate(maps)).float() / 127, hidden
 
     def difference(self, head, index):
         """Mean absolute difference of render and photo for the head's w (None: the mean w)."""
@@ -54,8 +59,9 @@ def main():
     parser.add_argument("--head", required=True, help="head model (.npz)")
     parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
+    parser.add_argument("--renders", help="renders of the GAR (see garface.training.renders)")
     parser.add_argument("--out", required=True, help="checkpoint to write")
-    parser.add_argument("--count", type=int, default=1500, help="portraits used")
+    parser.add_argument("--count", type=int, default=1500, help="portraits used, and as many renders")
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -72,8 +78,11 @@ def main():
     network = InverseNetwork(gar.latent)
     network.load_state_dict({k: v for k, v in state["network"].items() if not k.startswith("heads.w.")}, strict=False)
     network.eval()
-    material = Renderings(network, gar, training_portraits(portraits).subset(slice(0, a.count)), head)
-    test, everything = Renderings(network, gar, held_out, head), slice(0, 64)
+    faces = [training_portraits(portraits).subset(slice(0, a.count))]
+    if a.renders:
+        faces.append(load_renders(a.renders, head)[0].subset(slice(0, a.count)))
+    material = Renderings(network, gar, faces, head)
+    test, everything = Renderings(network, gar, [held_out], head), slice(0, 64)
     linear = network.heads["w"]
     with torch.no_grad():
         linear.weight.zero_()

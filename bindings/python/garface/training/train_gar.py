@@ -154,7 +154,7 @@ class Trainer:
     def ema(self):
         with torch.no_grad():
             for u, v in zip(self.average.parameters(), self.g.parameters()):
-                u.lerp_(v, 1 - 0.5 ** (self.a.batch / 5000))
+                u.lerp_(v, 1 - 0.5 ** (self.a.batch / self.a.average))
 
 
 def train(a):
@@ -221,6 +221,7 @@ def main():
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--r1", type=float, default=1e-4, help="R1 weight at 1 px, times size squared")
     parser.add_argument("--consistency", type=float, default=3.0, help="weight of normal consistency")
+    parser.add_argument("--average", type=float, default=5000, help="photos after which half of the averaged weights is renewed")
     parser.add_argument("--reconstruction", type=float, default=4.0, help="weight of the photo's reconstruction")
     parser.add_argument("--mixed", type=int, default=3000, help="normal maps mixed from the fits")
     parser.add_argument("--wide", type=int, default=4000, help="normal maps beyond the fits")

@@ -27,7 +27,7 @@ from .scenes import TRAINING_PICTURES, package_pictures
 from .train_detector import average, to_input
 
 CHUNK = 256
-MIX = {PORTRAIT: 0.24, CROP: 0.43, RENDER: 0.23, NEGATIVE: 0.10}
+MIX = {PORTRAIT: 0.22, CROP: 0.40, RENDER: 0.29, NEGATIVE: 0.09}
 
 
 def load_sets(arguments):
