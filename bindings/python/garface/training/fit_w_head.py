@@ -1,8 +1,9 @@
 """Fit the w head of a trained inverse network to a (new) GAR through the frozen renderer, leaving the rest as it is.
 
-The head is linear; starting from the mean w it is trained so that the GAR, given the portrait's fitted normals and the
-predicted w, shows the portrait (L1, zero noise). A GAR trained further needs this instead of a new inverse network.
-With --renders its own pictures of random z join the portraits.
+The head is linear. It starts as the ridge regression of the codes that the GAR's own encoder gives the portraits, and is
+trained so that the GAR, given the portrait's fitted normals and the predicted w, shows the portrait (L1, zero noise). A
+GAR trained further needs this instead of a new inverse network. With --renders its own pictures of random z, whose w is
+known, join the portraits.
 """
 import argparse
 import os
@@ -25,21 +26,35 @@ def resized(portraits, size):
 
 
 class Renderings:
-    """Portraits, the trunk's reading of them and their renders under a frozen GAR."""
+    """Faces, the trunk's reading of them, their w and their renders under a frozen GAR."""
 
-    def __init__(self, network, gar, faces, head):
+    def __init__(self, network, gar, encoder, faces, head):
+        """faces: (`FaceSet`, w [N,L] or None where the encoder is to tell it) each."""
         self.gar, self.mean_w = gar, gar.mean_w()
-        parts = [self.read(network, f, head) for f in faces]
-        self.photo, self.normals, self.hidden = (torch.cat([p[k] for p in parts]) for k in range(3))
+        parts = [self.read(network, encoder, f, w, head) for f, w in faces]
+        self.photo, self.normals, self.hidden, self.w = (torch.cat([p[k] for p in parts]) for k in range(4))
 
-    def read(self, network, portraits, head):
-        maps = [head.normal_maps(portraits.identity[i:i + 64], portraits.expression[i:i + 64],
-                                 rotation_matrix(portraits.yaw[i:i + 64], portraits.pitch[i:i + 64], 0.0), self.gar.size)
-                for i in range(0, len(portraits), 64)]
-        x = resized(portraits.images, network.size)
+    def read(self, network, encoder, faces, w, head):
+        maps = [head.normal_maps(faces.identity[i:i + 64], faces.expression[i:i + 64],
+                                 rotation_matrix(faces.yaw[i:i + 64], faces.pitch[i:i + 64], 0.0), self.gar.size)
+                for i in range(0, len(faces), 64)]
+        photo, normals = resized(faces.images, self.gar.size), torch.from_numpy(np.concatenate(maps)).float() / 127
+        x, blocks = resized(faces.images, network.size), range(0, len(faces), 64)
         with torch.no_grad():
-            hidden = torch.cat([network.hidden(x[i:i + 64]) for i in range(0, len(x), 64)])
-        return resized(portraits.images, self.gar.size), torch.from_numpy(np.concatenate(maps)).float() / 127, hidden
+            hidden = torch.cat([network.hidden(x[i:i + 64]) for i in blocks])
+            if w is None:
+                w = torch.cat([encoder(torch.cat([photo[i:i + 64], normals[i:i + 64]], 1)) for i in blocks])
+        return photo, normals, hidden, torch.as_tensor(w)
+
+    def regress(self, linear, penalty):
+        """Set the linear layer to the ridge regression of w - mean w; `penalty` as a share of the inputs' variance."""
+        middle, target = self.hidden.mean(0), self.w - self.mean_w
+        h = (self.hidden - middle).double()
+        covariance = h.t() @ h / len(h)
+        covariance += penalty * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=torch.double)
+        weight = torch.linalg.solve(covariance, h.t() @ (target - target.mean(0)).double() / len(h)).float()
+        linear.weight.copy_(weight.t())
+        linear.bias.copy_(target.mean(0) - middle @ weight)
 
     def difference(self, head, index):
         """Mean absolute difference of render and photo for the head's w (None: the mean w)."""
@@ -73,21 +88,25 @@ def main():
     portraits = load_portraits(a.portraits, a.cache)
     held_out = portraits.subset(np.flatnonzero(portraits.index % 15 == 7)[:64])
     state = torch.load(a.network, map_location="cpu", weights_only=True)
-    gar, _ = load_gar(a.gar)
+    gar, encoder = load_gar(a.gar)
     gar.requires_grad_(False)
     network = InverseNetwork(gar.latent)
     network.load_state_dict({k: v for k, v in state["network"].items() if not k.startswith("heads.w.")}, strict=False)
     network.eval()
-    faces = [training_portraits(portraits).subset(slice(0, a.count))]
+    faces = [(training_portraits(portraits).subset(slice(0, a.count)), None)]
     if a.renders:
-        faces.append(load_renders(a.renders, head)[0].subset(slice(0, a.count)))
-    material = Renderings(network, gar, faces, head)
-    test, everything = Renderings(network, gar, [held_out], head), slice(0, 64)
-    linear = network.heads["w"]
+        renders, w = load_renders(a.renders, head)
+        faces.append((renders.subset(slice(0, a.count)), w[:a.count]))
+    material = Renderings(network, gar, encoder, faces, head)
+    test, everything = Renderings(network, gar, encoder, [(held_out, None)], head), slice(0, 64)
+    linear, start_penalty = network.heads["w"], {}
     with torch.no_grad():
-        linear.weight.zero_()
-        linear.bias.zero_()
         print(f"held-out L1 at the mean w: {test.difference(None, everything)[0]:.4f}", flush=True)
+        for penalty in (1e-3, 1e-2, 1e-1, 1.0):
+            material.regress(linear, penalty)
+            start_penalty[penalty] = test.difference(linear, everything)[0].item()
+        print("after ridge regression: " + ", ".join(f"{k:g}: {v:.4f}" for k, v in start_penalty.items()), flush=True)
+        material.regress(linear, min(start_penalty, key=start_penalty.get))
     optimizer, start, step = torch.optim.Adam(linear.parameters(), lr=a.rate), time.time(), 0
     while time.time() - start < a.minutes * 60:
         for group in optimizer.param_groups:

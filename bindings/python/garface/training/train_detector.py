@@ -145,7 +145,7 @@ def train(arguments):
         elapsed = (time.time() - start) / 60
         progress = min(1.0, elapsed / arguments.minutes)
         for group in optimizer.param_groups:
-            group["lr"] = arguments.rate * max(0.002, min(1.0, (step + 1) / 200, 0.5 + 0.5 * np.cos(np.pi * progress)))
+            group["lr"] = float(arguments.rate * max(0.002, min(1.0, (step + 1) / 200, 0.5 + 0.5 * np.cos(np.pi * progress))))
         # three quarters at random, one quarter the hardest of a random handful
         hard = arguments.batch // 4
         picked = rng.integers(0, filled, arguments.batch - hard)

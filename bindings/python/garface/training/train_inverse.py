@@ -236,7 +236,7 @@ def train(arguments):
         progress = min(1.0, elapsed / arguments.minutes)
         warm = min(1.0, (step - first + 1) / 200)
         for group in optimizer.param_groups:
-            group["lr"] = arguments.rate * warm * max(0.003, 0.5 + 0.5 * np.cos(np.pi * progress))
+            group["lr"] = float(arguments.rate * warm * max(0.003, 0.5 + 0.5 * np.cos(np.pi * progress)))
         picked = rng.integers(0, filled, arguments.batch)
         drawn += arguments.batch
         x, rows = to_input(images[picked]), labels[picked]
