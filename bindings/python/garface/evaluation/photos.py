@@ -18,7 +18,7 @@ import numpy as np
 import garface
 from garface.evaluation import metrics
 
-ROWS = {"mean": "mean head", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
+ROWS = {"mean": "mean head", "start": "start", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
 
 
 def mean_head_landmarks(head: garface.HeadModel, points: np.ndarray) -> np.ndarray:
