@@ -1,4 +1,7 @@
 """Arguments of wrong types and values: the package's own error, with a sentence that names the argument."""
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -91,6 +94,18 @@ def test_everything_else(head, renderer, result):
     refused("callback", garface.set_log, "print")
     for files in (5, [], [5], ["everything"]):
         refused("files", result.write, "/tmp/never", files)
+
+
+def test_owned_objects_are_not_copied(photo, models, result, head, renderer):
+    fit = garface.Fit(photo, models=models)
+    for owned in (garface.Image(photo), models, result, head, renderer, fit):
+        for twice in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match=f"garface.{type(owned).__name__} cannot be copied or pickled: "):
+                twice(owned)
+    with pytest.raises(TypeError, match="write its files .* or keep its arrays"):
+        pickle.dumps([result])
+    assert np.isfinite(result.vertices).all()  # not released by an attempt
+    assert np.array_equal(pickle.loads(pickle.dumps(result.vertices)), result.vertices)
 
 
 def test_closed_objects_say_so(photo):

@@ -23,6 +23,7 @@ class Image(Owned):
     """
 
     _release = "gar_image_release"
+    _instead = "keep its pixels (image.array()), from which an Image can be made again"
 
     def __init__(self, source: ImageLike) -> None:
         super().__init__(self._read(source, "source"))

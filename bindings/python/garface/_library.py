@@ -178,6 +178,8 @@ class Owned:
     """A handle with its release function."""
 
     _release = ""
+    # What to do where one would copy or pickle it.
+    _instead = "share the object itself between threads, and create another one in each process"
 
     def __init__(self, handle: ctypes.c_void_p) -> None:
         self._owned = handle
@@ -199,6 +201,11 @@ class Owned:
             self.close()
         except Exception:  # the interpreter is going down
             pass
+
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        # A handle is a number of this process: a second owner would release the first one's object, and in another
+        # process it would mean another object. copy, deepcopy and pickle all come here.
+        raise TypeError(f"a garface.{type(self).__name__} cannot be copied or pickled: {self._instead}")
 
     def __enter__(self) -> Any:
         return self

@@ -44,6 +44,7 @@ class Result(Owned):
     """
 
     _release = "gar_result_release"
+    _instead = "write its files (result.write(folder)) or keep its arrays (result.vertices, result.parameters, ...)"
 
     def _array(self, name: str) -> np.ndarray:
         which = CONSTANTS["GAR_ARRAY_" + name]
