@@ -3,6 +3,12 @@ import GarfaceHeader
 
 private let degree = Float.pi / 180
 
+/// An angle in degrees, in (-180, 180] after rounding too.
+func degrees(_ radians: Double) -> Float {
+    let angle = Float(radians * 180 / .pi)
+    return angle <= -180 ? 180 : min(angle, 180)
+}
+
 /// The rotation of three angles in degrees, checked.
 func rotation(_ yaw: Float, _ pitch: Float, _ roll: Float) throws -> [Float] {
     for (angle, name) in [(yaw, "yaw"), (pitch, "pitch"), (roll, "roll")] where !angle.isFinite {
@@ -38,9 +44,14 @@ public func garPoseAngles(
                 }
             }
         }
-        let angles = Rotation.decompose(r)
-        yaw.pointee = angles.yaw / degree
-        pitch.pointee = angles.pitch / degree
-        roll.pointee = angles.roll / degree
+        let determinant =
+            r[0] * (r[4] * r[8] - r[5] * r[7]) - r[1] * (r[3] * r[8] - r[5] * r[6]) + r[2] * (r[3] * r[7] - r[4] * r[6])
+        guard determinant > 0 else {
+            throw invalid("matrix: is a reflection (its determinant is \(determinant)), not a rotation")
+        }
+        let angles = Rotation.decompose(r.map { Double($0) })
+        yaw.pointee = degrees(angles.yaw)
+        pitch.pointee = degrees(angles.pitch)
+        roll.pointee = degrees(angles.roll)
     }
 }

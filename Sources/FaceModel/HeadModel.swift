@@ -6,6 +6,8 @@ import Numerics
 /// Model space: x to the subject's left, y up, z out of the face, right-handed; triangles counter-clockwise from outside.
 /// Immutable once loaded, so one model serves any number of threads.
 public final class HeadModel<T: Scalar>: Sendable {
+    /// The file it was read from, for sentences.
+    public let source: String
     public let vertexCount: Int
     public let identityCount: Int
     public let expressionCount: Int
@@ -42,6 +44,7 @@ public final class HeadModel<T: Scalar>: Sendable {
     /// Reads a model of the project's own format, checking every shape and every index.
     public init(file: SafetensorsFile) throws {
         let header = try HeadModelHeader(file: file)
+        source = file.name
         vertexCount = header.vertexCount
         identityCount = header.identityCount
         expressionCount = header.expressionCount

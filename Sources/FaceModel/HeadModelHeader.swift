@@ -18,13 +18,18 @@ struct HeadModelHeader {
                 .wrongModelKind,
                 "\(name): no \"garface\" entry in the metadata; a head model (kind \"head-model\") was expected.")
         }
-        let json = try JSONValue(parsing: text)
+        let json: JSONValue
+        do { json = try JSONValue(parsing: text) } catch let error as GarfaceError {
+            throw GarfaceError(.malformedFile, "\(name): metadata \"garface\": \(error.message)")
+        }
         guard let kind = json["kind"]?.string, kind == "head-model" else {
             let found = json["kind"]?.string.map { "\"\($0)\"" } ?? "none"
             throw GarfaceError(.wrongModelKind, "\(name): kind \"head-model\" was expected, found \(found).")
         }
         guard json["version"]?.int == 1 else {
-            throw GarfaceError(.unsupportedFormat, "\(name): head-model version 1 was expected.")
+            throw GarfaceError(
+                .wrongModelKind,
+                "\(name): head-model version 1 was expected, found \(json["version"]?.serialized() ?? "none").")
         }
         func list(_ key: String) throws -> [String] {
             let values = json[key]?.array ?? []

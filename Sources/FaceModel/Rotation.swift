@@ -33,8 +33,13 @@ public enum Rotation {
         let m = r.map { Double($0) }
         let cosPitch = (m[1] * m[1] + m[4] * m[4]).squareRoot()
         let pitch = atan2(-m[7], cosPitch)
-        if cosPitch < 1e-9 { return (T(atan2(m[2], m[0])), T(pitch), 0) }
-        return (T(atan2(-m[6], m[8])), T(pitch), T(atan2(-m[1], m[4])))
+        // A minus zero would give -pi.
+        func angle(_ y: Double, _ x: Double) -> T {
+            let a = atan2(y, x)
+            return T(a <= -Double.pi ? Double.pi : a)
+        }
+        if cosPitch < 1e-9 { return (angle(m[2], m[0]), T(pitch), 0) }
+        return (angle(-m[6], m[8]), T(pitch), angle(-m[1], m[4]))
     }
 
     private static func product<T: Scalar>(yaw: (T, T), pitch: (T, T), roll: (T, T)) -> [T] {

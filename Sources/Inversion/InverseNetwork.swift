@@ -38,6 +38,8 @@ public struct InverseEstimate: Sendable {
 public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     /// Side of the crop, pixels.
     public let inputSize: Int
+    /// The file it was read from, for sentences.
+    public let source: String
     public let latentSize: Int
     public let wRows: Int
     public let identityCount: Int
@@ -60,6 +62,7 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     /// Reads a file of kind "inverse-network".
     public init(file: SafetensorsFile, path: ConvolutionPath = .best) throws {
         let network = try NetworkFile(file, kind: "inverse-network")
+        source = file.name
         inputSize = try network.integer("input_size", 8...1024)
         latentSize = try network.integer("latent_size", 1...4096)
         wRows = try network.integer("w_rows", 1...64)

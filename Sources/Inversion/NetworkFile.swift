@@ -36,7 +36,9 @@ struct NetworkFile {
             throw GarfaceError(.wrongModelKind, "\(file.name): is of kind \(found ?? "unknown"); expected \(kind)")
         }
         guard description["version"]?.int == 1 else {
-            throw GarfaceError(.unsupportedFormat, "\(file.name): \(kind) files of version 1 are read")
+            throw GarfaceError(
+                .wrongModelKind,
+                "\(file.name): \(kind) files of version 1 are read, found \(description["version"]?.serialized() ?? "none")")
         }
         let slope = description["leaky_slope"]?.double ?? 0.2
         guard slope > 0 && slope <= 1 else { throw GarfaceError(.malformedFile, "\(file.name): leaky_slope must be in (0, 1]") }

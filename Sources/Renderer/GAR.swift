@@ -4,6 +4,8 @@ import Numerics
 /// freely between threads; each thread renders with a `GARContext` of its own.
 public final class GAR<T: Scalar>: @unchecked Sendable {
     public let configuration: GARConfiguration
+    /// The file it was read from, for sentences.
+    public let source: String
     /// How convolutions are asked to be computed.
     public let convolution: ConvolutionPath
     /// The mean of w over z, [latent]: stored in the file as `mean_w`, or else the mean of 4096 samples.
@@ -23,6 +25,7 @@ public final class GAR<T: Scalar>: @unchecked Sendable {
         let c = try GARConfiguration(file: file)
         let reader = WeightReader<T>(file: file, path: convolution)
         configuration = c
+        source = file.name
         self.convolution = convolution
         let latent = c.latentSize
         mapping = try MappingNetwork(reader, latentSize: latent, depth: c.mappingDepth)

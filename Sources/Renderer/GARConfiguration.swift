@@ -106,7 +106,7 @@ public struct GARConfiguration: Sendable, Equatable {
         }
         guard value["version"] == nil || value["version"]?.int == 1 else {
             throw GarfaceError(
-                .unsupportedFormat,
+                .wrongModelKind,
                 "\(file.name): is version \(value["version"]!.serialized()) of its format; this library reads 1")
         }
         return value

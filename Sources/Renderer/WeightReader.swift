@@ -29,7 +29,7 @@ struct WeightReader<T: Scalar> {
         let taps = [1.0, 3, 3, 1]
         for i in 0..<16 where !(abs(Double(k[i]) - taps[i / 4] * taps[i % 4] / 16) < 1e-3) {
             throw GarfaceError(
-                .unsupportedFormat, "\(file.name): tensor \"\(name)\": only the filter [1, 3, 3, 1] with gain 4 is supported")
+                .wrongModelKind, "\(file.name): tensor \"\(name)\": only the filter [1, 3, 3, 1] with gain 4 is supported")
         }
     }
 }

@@ -68,7 +68,7 @@ struct TinyHead {
 
     @Test func wrongKindAndVersion() throws {
         try refused(.wrongModelKind, "head-model") { $0.kind = "gar" }
-        try refused(.unsupportedFormat, "version") { $0.version = "2" }
+        try refused(.wrongModelKind, "version") { $0.version = "2" }
         try refused(.malformedFile, "expression_prior") { $0.prior = "guess" }
         try refused(.malformedFile, "expression_names") { $0.names = "[1,2]" }
         try refused(.malformedFile, "names") { $0.names = "[\"jawOpen\"]" }

@@ -50,6 +50,11 @@ import Testing
         for k in 0..<9 { #expect(abs(up[k] - again[k]) < 1e-8) }
     }
 
+    @Test func anglesAreNeverMinusPi() {
+        let turned = Rotation.decompose([-1, 0, 0, 0, 1, 0, 0.0, 0, -1]), tilted = Rotation.decompose([-1, 0.0, 0, 0, -1, 0, 0, 0, 1])
+        #expect(turned.yaw == .pi && tilted.roll == .pi)
+    }
+
     @Test func derivativesMatchDifferences() {
         let x = [0.4, -0.25, 0.7], h = 1e-6
         let d = Rotation.derivatives(yaw: x[0], pitch: x[1], roll: x[2])

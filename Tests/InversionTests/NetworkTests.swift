@@ -105,7 +105,7 @@ import Testing
                 }, drop: drop)
             return errorKind { _ = try InverseNetwork<Float>(file: file) }
         }
-        #expect(try kind("\"version\": 1", "\"version\": 2") == .unsupportedFormat)
+        #expect(try kind("\"version\": 1", "\"version\": 2") == .wrongModelKind)
         #expect(try kind("\"input_size\": 36", "\"input_size\": 100000000") == .malformedFile)
         #expect(try kind("\"input_size\": 36", "\"input_size\": 48") == .malformedFile)
         #expect(try kind("\"stride\": 2", "\"stride\": 3") == .malformedFile)

@@ -59,6 +59,22 @@ def test_pose_round_trip():
     assert np.allclose(matrix, rz @ rx @ ry, atol=1e-6)
 
 
+def test_pose_angles_keep_their_range():
+    for angle in (180, -180, 179.99999, -179.99999):
+        for i, at in ((0, (angle, 0, 0)), (2, (10, 0, angle))):
+            back = garface.pose_angles(garface.pose_matrix(*at))
+            assert -180 < back[i] <= 180 and abs(back[i]) == pytest.approx(180, abs=1e-4)
+    assert garface.pose_angles(np.diag([-1, 1, -1]).astype(np.float32))[0] == 180
+    assert garface.pose_angles(np.array([[-1, 0, 0.0], [0, 1, 0], [-0.0, 0, -1]])) == (180, 0, 0)
+    assert garface.pose_angles(np.array([[-1, 0, 0.0], [0, 1, 0], [0.0, 0, -1]])) == (180, 0, 0)
+
+
+def test_a_reflection_is_no_rotation():
+    for mirror in (np.diag([1, 1, -1.0]), np.diag([-1, 1, 1.0]), -garface.pose_matrix(20, 5, -3)):
+        with pytest.raises(garface.InvalidArgumentError, match="reflection"):
+            garface.pose_angles(mirror)
+
+
 def test_wrong_shapes_and_values(head):
     with pytest.raises(garface.InvalidArgumentError, match="identity"):
         head.evaluate(np.zeros(79))

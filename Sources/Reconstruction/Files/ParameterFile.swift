@@ -126,7 +126,7 @@ public struct SavedParameters: Sendable {
             header["kind"]?.string == "reconstruction"
         else { throw GarfaceError(.wrongModelKind, "\(file.name): is not a file of reconstruction parameters") }
         guard header["version"]?.int == 1 else {
-            throw GarfaceError(.unsupportedFormat, "\(file.name): reconstruction parameters of version 1 are read")
+            throw GarfaceError(.wrongModelKind, "\(file.name): reconstruction parameters of version 1 are read")
         }
         func values(_ name: String, _ dimensions: Int) throws -> (shape: [Int], values: [Float]) {
             let tensor: Tensor<Float> = try file.tensor(name)

@@ -20,18 +20,20 @@ public struct ReconstructionModels: Sendable {
         guard inverse.identityCount <= head.identityCount, inverse.expressionCount == head.expressionCount else {
             throw GarfaceError(
                 .wrongModelKind,
-                "the inverse network gives \(inverse.identityCount) identity and \(inverse.expressionCount) expression "
-                    + "coefficients; the head model has \(head.identityCount) and \(head.expressionCount)")
+                "\(inverse.source) and \(head.source) do not fit together: the inverse network gives "
+                    + "\(inverse.identityCount) identity and \(inverse.expressionCount) expression coefficients, the head model "
+                    + "has \(head.identityCount) and \(head.expressionCount)")
         }
         guard head.landmarks.count == 68 else {
-            throw GarfaceError(.wrongModelKind, "the head model has \(head.landmarks.count) landmarks; 68 are needed")
+            throw GarfaceError(.wrongModelKind, "\(head.source): has \(head.landmarks.count) landmarks; 68 are needed")
         }
         if let gar {
             guard gar.configuration.latentSize == inverse.latentSize, inverse.wRows == 1 || inverse.wRows == gar.styleCount else {
                 throw GarfaceError(
                     .wrongModelKind,
-                    "the inverse network gives \(inverse.wRows) rows of \(inverse.latentSize) latents; the renderer has "
-                        + "\(gar.styleCount) rows of \(gar.configuration.latentSize)")
+                    "\(inverse.source) and \(gar.source) do not fit together: the inverse network gives \(inverse.wRows) "
+                        + "row\(inverse.wRows == 1 ? "" : "s") of w+ of latent size \(inverse.latentSize), the renderer has "
+                        + "\(gar.styleCount) of latent size \(gar.configuration.latentSize)")
             }
         }
         self.head = head
