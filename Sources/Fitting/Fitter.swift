@@ -8,6 +8,7 @@ import Renderer
 public struct FitResult: Sendable {
     public var state: FitState
     public var history: [FitRecord]
+    public var outcomes: [StageOutcome]
     /// The last picture (3, S, S) in [-1, 1]; empty where no renderer took part.
     public var picture: [Float]
 }
@@ -46,6 +47,8 @@ public final class Fitter {
     private var lbfgs: LBFGS?
     private var appearanceIsReady = false
     public private(set) var history: [FitRecord] = []
+    /// How every stage so far went.
+    public private(set) var outcomes: [StageOutcome] = []
 
     /// Progress in [0, 1] of the running stage and its name; false cancels.
     public typealias Progress = (Float, String) -> Bool
@@ -92,7 +95,8 @@ public final class Fitter {
             try run(stage) { fraction, name in progress?((done + fraction * share) / total, name) ?? true }
             done += share
         }
-        return FitResult(state: state, history: history, picture: objective.renderedPicture(unknowns.pointer))
+        return FitResult(
+            state: state, history: history, outcomes: outcomes, picture: objective.renderedPicture(unknowns.pointer))
     }
 
     /// One stage from where the fit stands.
@@ -103,41 +107,55 @@ public final class Fitter {
                 throw GarfaceError(.cancelled, "fit: cancelled in stage \"\(stage.name)\"")
             }
         }
+        let outcome: StageOutcome
         switch stage.optimiser {
         case .gaussNewton:
-            try LandmarkGaussNewton(head: models.head, contour: models.contour)
+            outcome = try LandmarkGaussNewton(head: models.head, contour: models.contour)
                 .run(stage: stage, problem: problem, state: &state, record: note)
             state.pack(into: unknowns.pointer, layout: objective.layout)
             objective.invalidateGeometry()
-        case .adam: try runAdam(stage, note)
-        case .lbfgs: try runLBFGS(stage, note)
+        case .adam: outcome = try runAdam(stage, note)
+        case .lbfgs: outcome = try runLBFGS(stage, note)
         }
         state.unpack(from: unknowns.pointer, layout: objective.layout)
+        outcomes.append(outcome)
     }
 
-    private func runAdam(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws {
+    private func runAdam(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws -> StageOutcome {
         let active = Set(stage.blocks)
         let ranges = stage.blocks.map { (range: objective.layout.range($0), rate: stage.step($0)) }
         adam.reset()
         prepareAppearance(stage)
         var best: Float = .infinity, sinceBest = 0
+        var start: Float?, done = 0, reason = StageOutcome.Reason.finished
         for i in 0..<stage.iterations {
             let energy = objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
             guard energy.isFinite else {
                 throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite at iteration \(i)")
             }
             try note(i, objective.terms.value)
+            if start == nil { start = energy }
+            done = i + 1
             if stage.tolerance > 0 {
                 if energy < best * (1 - stage.tolerance) { (best, sinceBest) = (energy, 0) } else { sinceBest += 1 }
-                if sinceBest >= 10 { break }
+                if sinceBest >= 10 {
+                    reason = .tolerance
+                    break
+                }
             }
             adam.update(
                 unknowns.pointer, gradient: gradient.pointer, ranges: ranges, ramp: Adam.ramp(step: i, of: stage.iterations))
             project()
         }
+        // The last step's energy; the history holds what each iteration began with.
+        let end = objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
+        guard end.isFinite else {
+            throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite at its end")
+        }
+        return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: Double(start ?? end), last: Double(end))
     }
 
-    private func runLBFGS(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws {
+    private func runLBFGS(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws -> StageOutcome {
         let active = Set(stage.blocks)
         let solver = lbfgs ?? LBFGS(count: objective.layout.count)
         lbfgs = solver
@@ -152,25 +170,37 @@ public final class Fitter {
         // stumbles over the smallest jump: they are held during each iteration and chosen anew between iterations.
         defer { objective.freezeCoverage = false }
         var energy = evaluate()
+        let start = energy
+        var done = 0, reason = StageOutcome.Reason.finished
         for i in 0..<stage.iterations {
             if i > 0 {
                 objective.freezeCoverage = false
                 energy = evaluate()
             }
             try note(i, objective.terms.value)
+            done = i + 1
             objective.freezeCoverage = true
             guard
                 let next = solver.iterate(
                     unknowns.pointer, gradient: gradient.pointer, scale: scale.pointer, energy: energy, evaluate: evaluate,
                     project: project)
-            else { break }
+            else {
+                reason = .noDescent
+                break
+            }
             let gain = (energy - next) / max(abs(energy), 1e-12)
             energy = next
-            if gain < stage.tolerance { break }
+            if gain < stage.tolerance {
+                reason = .tolerance
+                break
+            }
         }
+        objective.freezeCoverage = false
+        energy = evaluate()
         guard energy.isFinite else {
             throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite")
         }
+        return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: Double(start), last: Double(energy))
     }
 
     /// The baseline's light is estimated from the photo once the landmarks have placed the head.

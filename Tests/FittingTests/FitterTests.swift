@@ -41,6 +41,9 @@ import Testing
         let halved = Double(FitStage.garJoint().weights.photometric) * 0.69
         #expect(last.photometric < first.photometric - halved, "\(first.photometric) -> \(last.photometric)")
         #expect(last.total < first.total)
+        let outcome = try #require(result.outcomes.first)
+        #expect(outcome.iterations == result.history.count && outcome.stage == "joint" && !outcome.hasDiverged)
+        #expect(abs(outcome.first - first.total) < 1e-3 * abs(first.total))
         #expect(result.picture.count == problem.target.count)
     }
 

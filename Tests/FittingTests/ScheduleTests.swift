@@ -30,6 +30,20 @@ import Testing
         #expect(throws: GarfaceError.self) { try FitSchedule(json: json) }
     }
 
+    @Test func blocksBelongToRenderers() throws {
+        for renderer in FitRenderer.allCases {
+            for other in FitRenderer.allCases {
+                let fits = renderer == other || other == .none
+                let accepted = (try? FitSchedule.standard(other).check(renderer)) != nil
+                #expect(accepted == fits, "\(other) with \(renderer)")
+            }
+        }
+    }
+
+    @Test func sentencesOpenWithTheSchedule() {
+        #expect { try FitSchedule(parsing: Array("{".utf8)) } throws: { "\($0)".hasPrefix("schedule: JSON") }
+    }
+
     @Test func noStagesAreTheStartAlone() throws {
         #expect(try FitSchedule(json: JSONValue(parsing: "{\"stages\": []}")).stages.isEmpty)
     }

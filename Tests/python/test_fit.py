@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,62 @@ def test_schedules_are_checked(photo, models):
             fit.run({**stage, **change})
     with pytest.raises(garface.InvalidArgumentError):
         garface.standard_schedule("oil")
+
+
+def test_sentences_open_with_the_schedule(photo, models):
+    fit = garface.Fit(photo, models=models)
+    for bad in ("", "{", "[]", '{"stages": [{"optimiser": "prayer"}]}', '{"stages": 3}', "[" * 1000):
+        for call in (lambda: fit.run(bad), lambda: garface.reconstruct(photo, models=models, schedule=bad)):
+            with pytest.raises(garface.GarfaceError, match="^schedule"):
+                call()
+
+
+@pytest.mark.parametrize("renderer, other", [
+    ("gar", "albedo"), ("gar", "light"), ("sh", "w_plus"), ("sh", "noise"), ("landmarks", "w_plus"), ("landmarks", "light")])
+def test_blocks_that_the_renderer_does_not_have(photo, models, renderer, other):
+    stages = garface.standard_schedule("landmarks")["stages"] + [
+        {"optimiser": "adam", "iterations": 1, "blocks": ["identity", other]}]
+    fit = garface.Fit(photo, models=models, renderer=renderer)
+    for call in (
+        lambda: fit.run(stages), lambda: garface.reconstruct(photo, models=models, renderer=renderer, schedule=stages)):
+        with pytest.raises(garface.MalformedFileError, match=f'^schedule: stage 1: .*"{other}"; it has identity'):
+            call()
+    assert fit.result().history == []
+
+
+def test_outcomes_of_stages(photo, models, result):
+    assert result.converged and [s["stage"] for s in result.stages] == ["landmarks", "appearance", "joint"]
+    for stage in result.stages:
+        assert stage["iterations"] == sum(entry["stage"] == stage["stage"] for entry in result.history)
+        assert stage["ended"] in ("finished", "tolerance", "no descent") and stage["energy_end"] <= stage["energy_start"]
+    assert result.stages[-1]["ended"] == "finished"
+    fit = garface.Fit(photo, models=models)
+    assert fit.result().converged and fit.result().stages == []
+    stage = {"name": "still", "optimiser": "adam", "iterations": 30, "blocks": ["rotation"], "steps": {"rotation": 0},
+             "tolerance": 1e-3}
+    fit.run(stage)
+    assert fit.result().stages[-1]["ended"] == "tolerance" and fit.result().stages[-1]["iterations"] == 11
+    fit.run({**stage, "optimiser": "lbfgs"})
+    assert fit.result().stages[-1]["ended"] == "no descent" and fit.result().converged
+
+
+def test_a_fit_that_diverges_says_so(photo, models, tmp_path):
+    fit = garface.Fit(photo, models=models)
+    fit.run(garface.standard_schedule("gar")["stages"][0])
+    wild = {"name": "wild", "optimiser": "adam", "iterations": 3, "blocks": ["rotation", "similarity"],
+            "steps": {"rotation": 1, "similarity": 1}}
+    lines = []
+    garface.set_log(lines.append)
+    try:
+        fit.run(wild)
+        end = fit.result()
+    finally:
+        garface.set_log(None)
+    last = end.stages[-1]
+    assert last["energy_end"] > last["energy_start"] and end.converged is False
+    assert any(line.startswith("warning: the fit did not converge") and "wild" in line for line in lines)
+    end.write(tmp_path, files=["parameters"])
+    assert json.loads((tmp_path / "parameters.json").read_text())["converged"] is False
 
 
 def test_an_empty_schedule_is_the_start(photo, models):

@@ -21,6 +21,29 @@ public struct EnergyTerms: Sendable {
     }
 }
 
+/// How a stage went.
+public struct StageOutcome: Sendable {
+    /// Why it ended.
+    public enum Reason: String, Sendable {
+        /// All iterations were done.
+        case finished
+        /// The energy fell by less than the stage's tolerance.
+        case tolerance
+        /// No step lowered the energy any further.
+        case noDescent = "no descent"
+        /// There are no landmarks, and nothing else to fit to.
+        case noLandmarks = "no landmarks"
+    }
+    public let stage: String
+    public let iterations: Int
+    public let reason: Reason
+    /// The energy before the first iteration and after the last.
+    public let first, last: Double
+
+    /// Whether it ended with a higher energy than it began with, by more than the jitter of outlines and pixels.
+    public var hasDiverged: Bool { last > first + 1e-3 * abs(first) }
+}
+
 /// What one iteration of one stage cost.
 public struct FitRecord: Sendable {
     public let stage: String

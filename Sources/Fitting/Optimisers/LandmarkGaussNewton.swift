@@ -17,12 +17,16 @@ struct LandmarkGaussNewton {
     func run(
         stage: FitStage, problem: FitProblem, state: inout FitState,
         record: (Int, EnergyTerms) throws -> Void
-    ) throws {
-        guard let observed = problem.landmarks else { return }
+    ) throws -> StageOutcome {
+        guard let observed = problem.landmarks else {
+            return StageOutcome(stage: stage.name, iterations: 0, reason: .noLandmarks, first: 0, last: 0)
+        }
         let energy = LandmarkEnergy(head: head, stage: stage, problem: problem, observed: observed)
         var x = energy.unknowns(of: state)
         var points = LinearPointModel(head, at: embedding(for: state, observed))
         var evaluation = energy.evaluate(x, points)
+        let start = evaluation.total
+        var done = 0, reason = StageOutcome.Reason.finished
         var damping = 1e-2
         let rigidOnly = stage.blocks.contains(.rotation) ? 3 : 0
         for iteration in 0..<stage.iterations {
@@ -55,12 +59,20 @@ struct LandmarkGaussNewton {
                 damping = min(damping * 4, 1e8)
             }
             try record(iteration, evaluation)
+            done = iteration + 1
             if iteration > rigidOnly + Self.contourPeriod {
-                if !accepted { break }
-                if (before - evaluation.total) / max(before, 1e-12) < Double(stage.tolerance) { break }
+                if !accepted {
+                    reason = .noDescent
+                    break
+                }
+                if (before - evaluation.total) / max(before, 1e-12) < Double(stage.tolerance) {
+                    reason = .tolerance
+                    break
+                }
             }
         }
         energy.write(x, to: &state)
+        return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: start, last: evaluation.total)
     }
 
     private func embedding(for s: FitState, _ observed: LandmarkObservations) -> LandmarkEmbedding {

@@ -8,6 +8,26 @@ public enum FitRenderer: String, Sendable, CaseIterable {
     case sphericalHarmonics = "spherical_harmonics"
     /// None: landmarks and priors only.
     case none
+
+    /// What a stage can move with it.
+    var blocks: [ParameterBlock] {
+        ParameterBlock.allCases.filter(\.isGeometry)
+            + {
+                switch self {
+                case .gar: [.wPlus, .noise]
+                case .sphericalHarmonics: [.albedo, .light]
+                case .none: []
+                }
+            }()
+    }
+
+    var words: String {
+        switch self {
+        case .gar: "the renderer gar"
+        case .sphericalHarmonics: "the renderer sh (spherical harmonics)"
+        case .none: "a fit without renderer"
+        }
+    }
 }
 
 /// A fit as data: the stages one after the other. Can be read from and written to JSON.

@@ -6,6 +6,26 @@ extension FitSchedule {
         .object([("stages", .array(stages.map(\.json)))])
     }
 
+    /// Reads JSON text; what is wrong with it is said of the schedule.
+    public init(parsing text: [UInt8]) throws {
+        let json: JSONValue
+        do { json = try JSONValue(parsing: text) } catch let error as GarfaceError {
+            throw GarfaceError(error.kind, "schedule: \(error.message)")
+        }
+        try self.init(json: json)
+    }
+
+    /// Throws where a stage moves what the renderer does not have.
+    public func check(_ renderer: FitRenderer) throws {
+        for (i, stage) in stages.enumerated() {
+            guard let odd = stage.blocks.first(where: { !renderer.blocks.contains($0) }) else { continue }
+            throw GarfaceError(
+                .malformedFile,
+                "schedule: stage \(i): \(renderer.words) has no block \"\(odd.rawValue)\"; it has "
+                    + renderer.blocks.map(\.rawValue).joined(separator: ", "))
+        }
+    }
+
     /// An empty list is a schedule too: the inverse network's start, nothing refined.
     public init(json: JSONValue) throws {
         guard let list = json["stages"]?.array, list.count <= 64 else {

@@ -51,6 +51,18 @@ extension ReconstructionResult {
                 ])
             ),
             ("landmarks_px", .array(Self.rows(landmarks, 2))),
+            ("converged", .bool(converged)),
+            (
+                "stages",
+                .array(
+                    stages.map {
+                        .object([
+                            ("stage", .string($0.stage)), ("iterations", .number(Double($0.iterations))),
+                            ("ended", .string($0.reason.rawValue)), ("energy_start", .number($0.first)),
+                            ("energy_end", .number($0.last)),
+                        ])
+                    })
+            ),
             ("timing_seconds", .object(timing.map { ($0.step, .number($0.seconds)) })),
             (
                 "losses",

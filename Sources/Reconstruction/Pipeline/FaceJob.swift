@@ -17,6 +17,7 @@ struct FaceJob {
     /// The state as the inverse network gave it.
     private let believed: FitState
     private var history: [FitRecord] = []
+    private var outcomes: [StageOutcome] = []
     private var picture: [Float] = []
 
     /// Side of the crop that the fit works on.
@@ -86,6 +87,7 @@ struct FaceJob {
         state = result.state
         if state.wPlus.isEmpty { state.wPlus = kept }
         history += result.history
+        outcomes += result.outcomes
         picture = result.picture
     }
 
@@ -166,6 +168,6 @@ struct FaceJob {
             noise: usesGAR ? state.noise : [], camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels,
             landmarks3D: fixed.points, posed: shaped.rotated(rotation), neutral: neutral, render: render,
             crop: try rgbImage(planes: cropped.array, width: cropped.shape[2], height: cropped.shape[2]), history: history,
-            timing: clock.steps)
+            stages: outcomes, timing: clock.steps)
     }
 }

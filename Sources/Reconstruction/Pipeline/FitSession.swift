@@ -40,7 +40,9 @@ public final class FitSession {
     /// Runs stages from where the fit stands; nil takes the options' schedule or the renderer's standard one.
     /// A stage that is cancelled or fails leaves the fit where the stages before it ended.
     public func run(_ schedule: FitSchedule? = nil, progress: Reconstructor.Progress? = nil) throws {
-        let stages = (schedule ?? options.schedule ?? Self.standardSchedule(options.renderer)).stages
+        let schedule = schedule ?? options.schedule ?? Self.standardSchedule(options.renderer)
+        try schedule.check(options.renderer.fitRenderer)
+        let stages = schedule.stages
         let report = ProgressReport(progress)
         let total = Float(max(1, stages.reduce(0) { $0 + $1.iterations }))
         var done: Float = 0

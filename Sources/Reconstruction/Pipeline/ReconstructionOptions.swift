@@ -74,16 +74,16 @@ public struct ReconstructionOptions: Sendable {
             "give a face, a rectangle, 5 points or 68 points, not several of them")
         if let r = rectangle {
             try require(
-                [r.left, r.top, r.width, r.height].allSatisfy { $0.isFinite && abs($0) < 1e6 } 
-                    && min(r.width, r.height) >= FaceRectangle.leastSide,
+                [r.left, r.top, r.width, r.height].allSatisfy(\.isFinite) && min(r.width, r.height) >= FaceRectangle.leastSide,
                 "the face rectangle must have finite sides of at least \(FaceRectangle.leastSide) pixels; its width is "
                     + "\(r.width), its height \(r.height)")
             try require(
+                max(r.width, r.height) <= Self.largestFace * Double(max(width, height)),
+                "the face rectangle is too large: \(r.width) x \(r.height) pixels in a picture of \(width) x \(height); at "
+                    + "most \(Self.largestFace) times the picture's longer side is accepted")
+            try require(
                 r.left < Double(width) && r.top < Double(height) && r.left + r.width > 0 && r.top + r.height > 0,
                 "the face rectangle lies outside the picture of \(width) x \(height) pixels")
-            try require(
-                max(r.width, r.height) <= Self.largestFace * Double(max(width, height)),
-                "the face rectangle is far larger than the picture of \(width) x \(height) pixels")
         }
         if let face {
             try require(face.similarity.isUsable && face.size >= 4, "the face must have a finite place and at least 4 pixels")
@@ -92,8 +92,10 @@ public struct ReconstructionOptions: Sendable {
                 "the face's centre lies outside the picture of \(width) x \(height) pixels")
             try require(
                 face.size <= Self.largestFace * Double(max(width, height)),
-                "the face is far larger than the picture of \(width) x \(height) pixels")
+                "the face is too large: \(face.size) pixels in a picture of \(width) x \(height); at most \(Self.largestFace) "
+                    + "times the picture's longer side is accepted")
         }
+        if renderer != .startOnly { try schedule?.check(renderer.fitRenderer) }
         if let points = points5 { try Self.check(points, count: 5, width, height) }
         if let points = points68 { try Self.check(points, count: 68, width, height) }
         try require(pointErrorMM.isFinite && pointErrorMM > 0, "the expected error of the points must be positive")

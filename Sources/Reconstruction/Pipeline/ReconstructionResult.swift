@@ -43,8 +43,21 @@ public struct ReconstructionResult: Sendable {
     /// The photo in the same frame.
     public let crop: RGBImage
     public let history: [FitRecord]
+    /// How every stage of the fit went.
+    public let stages: [StageOutcome]
     /// Seconds of each step, in order.
     public let timing: [(step: String, seconds: Double)]
+
+    /// False where the last stage ended with a higher energy than it began with.
+    public var converged: Bool { stages.last.map { !$0.hasDiverged } ?? true }
+
+    /// The sentence to warn with; nil where there is nothing to warn of.
+    public var warning: String? {
+        guard !converged, let stage = stages.last else { return nil }
+        func short(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+        return "the fit did not converge: stage \"\(stage.stage)\" began with an energy of \(short(stage.first)) and ended with "
+            + "\(short(stage.last)); the face is not to be trusted"
+    }
 
     /// The head's yaw, pitch and roll in the photo, degrees.
     public var anglesInDegrees: (yaw: Double, pitch: Double, roll: Double) {

@@ -191,12 +191,25 @@ class Result(Owned):
         return json.loads(text(lib.gar_result_get_json, self._handle))
 
     @property
+    def converged(self) -> bool:
+        """False where the last stage ended with a higher energy than it began with: the fit diverged."""
+        return self.parameters["converged"]
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """For every stage its iterations, why it ended, and its energy at the start and at the end."""
+        return self.parameters["stages"]
+
+    @property
     def history(self) -> list[dict[str, Any]]:
         """For every iteration its stage and every term of the energy."""
         return self.parameters["losses"]
 
     def write(self, folder: str | os.PathLike[str], files: Iterable[str] = ("all",)) -> None:
         """Writes files into a folder, all or none.
+
+        A render.png that an earlier result left there goes where pictures are written and this result has none. A file
+        that the photo was read from is not written over: that is an InvalidArgumentError.
 
         Args:
             files: of "parameters", "landmarks", "obj", "ply", "maps", "pictures", "overlay", "all".
