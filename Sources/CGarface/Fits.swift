@@ -8,7 +8,9 @@ final class FitHandle: Handle, @unchecked Sendable {
     override class var tag: UInt8 { 6 }
     let session: FitSession
     let photo: RGBImage
-    init(_ session: FitSession, photo: RGBImage) {
+    let source: String?
+    init(_ session: FitSession, photo: RGBImage, source: String?) {
+        self.source = source
         self.session = session
         self.photo = photo
     }
@@ -32,8 +34,11 @@ public func garFitCreate(
     call {
         try create(out, "out") {
             let models = try resolve(models, ModelsHandle.self, "models").models
-            let image = try resolve(image, ImageHandle.self, "image").image
-            return FitHandle(try FitSession(models, photo: image, options: try CallOptions(options).core), photo: image)
+            let handle = try resolve(image, ImageHandle.self, "image")
+            let image = handle.image
+            return FitHandle(
+                try FitSession(models, photo: image, options: try CallOptions(options, takesSchedule: false).core),
+                photo: image, source: handle.source)
         }
     }
 }
@@ -62,7 +67,11 @@ public func garFitGetResult(_ fit: OpaquePointer?, _ out: UnsafeMutablePointer<O
     call {
         try create(out, "out") {
             let fit = try resolve(fit, FitHandle.self, "fit")
-            return try fit.exclusively("fit") { ResultHandle(try fit.session.result(), photo: fit.photo) }
+            return try fit.exclusively("fit") {
+                let result = try fit.session.result()
+                logStages(result)
+                return ResultHandle(result, photo: fit.photo, source: fit.source)
+            }
         }
     }
 }

@@ -6,13 +6,21 @@ final class ImageHandle: Handle, @unchecked Sendable {
     override class var name: String { "gar_image" }
     override class var tag: UInt8 { 1 }
     let image: RGBImage
-    init(_ image: RGBImage) { self.image = image }
+    /// The whole path of the file it was read from: results are not written over it.
+    let source: String?
+    init(_ image: RGBImage, source: String? = nil) {
+        self.image = image
+        self.source = source
+    }
 }
 
 @_cdecl("gar_image_load")
 public func garImageLoad(_ path: UnsafePointer<CChar>?, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> gar_status {
     call {
-        try create(out, "out") { ImageHandle(try ImageFile.read(try text(path, "path"))) }
+        try create(out, "out") { 
+            let path = try text(path, "path")
+            return ImageHandle(try ImageFile.read(path), source: FileAccess.wholePath(path))
+        }
     }
 }
 

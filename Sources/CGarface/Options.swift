@@ -49,13 +49,14 @@ struct CallOptions {
     var files = OutputSelection.all
     var progress: Reconstructor.Progress?
 
-    init(_ given: UnsafePointer<gar_options>?) throws {
+    /// What a call does not use it does not look at.
+    init(_ given: UnsafePointer<gar_options>?, writesFiles: Bool = false, takesSchedule: Bool = true) throws {
         guard let given else { return }
         let o = try versioned(
             given, given.pointee.struct_size, least: MemoryLayout<gar_options>.size, defaults: defaultOptions(), "options")
         core.renderer = try renderer(o.renderer, "options->renderer")
         core.seed = o.seed
-        files = try selection(o.files, "options->files")
+        if writesFiles { files = try selection(o.files, "options->files") }
         // A C program may have left any byte in a bool.
         core.maximumFaces = withUnsafeBytes(of: o.all_faces) { $0[0] } != 0 ? 1000 : 1
         if o.landmark_count != 0 {
@@ -72,7 +73,7 @@ struct CallOptions {
             core.rectangle = FaceRectangle(left: Double(b[0]), top: Double(b[1]), width: Double(b[2]), height: Double(b[3]))
         }
         if let face = o.face?.pointee { core.face = try faceBox(face, "options->face") }
-        if o.schedule != nil { core.schedule = try schedule(o.schedule, "options->schedule") }
+        if takesSchedule && o.schedule != nil { core.schedule = try schedule(o.schedule, "schedule") }
         progress = progressClosure(o.progress, o.progress_user)
     }
 }
@@ -95,7 +96,7 @@ func selection(_ files: UInt32, _ argument: String) throws -> OutputSelection {
 }
 
 func schedule(_ json: UnsafePointer<CChar>?, _ argument: String) throws -> FitSchedule {
-    try FitSchedule(json: JSONValue(parsing: try text(json, argument)))
+    try FitSchedule(parsing: Array(try text(json, argument).utf8))
 }
 
 func progressClosure(_ callback: gar_progress_callback?, _ user: UnsafeMutableRawPointer?) -> Reconstructor.Progress? {

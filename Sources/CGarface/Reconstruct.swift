@@ -6,10 +6,12 @@ import Reconstruction
 
 /// A face as the core has it: radians and doubles, checked.
 func faceBox(_ face: gar_face, _ argument: String) throws -> FaceBox {
-    guard [face.centre_u, face.centre_v, face.size, face.roll].allSatisfy(\.isFinite), face.size >= 4, face.size < 1e6,
-        abs(face.centre_u) < 1e6, abs(face.centre_v) < 1e6
-    else {
+    guard [face.centre_u, face.centre_v, face.size, face.roll].allSatisfy(\.isFinite), face.size >= 4 else {
         throw invalid("\(argument): expected finite numbers and a size of at least 4 pixels")
+    }
+    guard face.size < 1e6 else { throw invalid("\(argument): its size of \(face.size) pixels is too large for any picture") }
+    guard abs(face.centre_u) < 1e6, abs(face.centre_v) < 1e6 else {
+        throw invalid("\(argument): its centre (\(face.centre_u), \(face.centre_v)) lies outside any picture")
     }
     return FaceBox(
         centreX: Double(face.centre_u), centreY: Double(face.centre_v), size: Double(face.size),
@@ -25,13 +27,12 @@ private func log(_ result: ReconstructionResult) {
 }
 
 /// The energy of every stage, before and after.
-private func logStages(_ result: ReconstructionResult) {
-    var history = result.history[...]
-    while let first = history.first {
-        let stage = history.prefix { $0.stage == first.stage }
-        history = history.dropFirst(stage.count)
-        Log.say("stage \(first.stage): \(stage.count) iterations, energy \(first.terms.total) to \(stage.last?.terms.total ?? 0)")
+func logStages(_ result: ReconstructionResult) {
+    for stage in result.stages {
+        Log.say(
+            "stage \(stage.stage): \(stage.iterations) iterations (\(stage.reason.rawValue)), energy \(stage.first) to \(stage.last)")
     }
+    if let warning = result.warning { Log.say("warning: \(warning)") }
 }
 
 @_cdecl("gar_faces_detect")
@@ -63,13 +64,14 @@ public func garReconstruct(
     call {
         try create(out, "out") {
             let models = try resolve(models, ModelsHandle.self, "models").models
-            let image = try resolve(image, ImageHandle.self, "image").image
+            let handle = try resolve(image, ImageHandle.self, "image")
+            let image = handle.image
             var options = try CallOptions(options)
             options.core.maximumFaces = 1
             let results = try Reconstructor(models).reconstruct(image, options: options.core, progress: options.progress)
             guard let result = results.first else { throw GarfaceError(.noFace, "no face was found") }
             log(result)
-            return ResultHandle(result, photo: image)
+            return ResultHandle(result, photo: image, source: handle.source)
         }
     }
 }
@@ -80,7 +82,9 @@ public func garReconstructFile(
 ) -> gar_status {
     call {
         let photo = try text(photo, "photo"), folder = try text(folder, "folder")
-        let options = try CallOptions(options)
+        let options = try CallOptions(options, writesFiles: true)
+        let names = ResultNames(selection: options.files, numbered: options.core.maximumFaces > 1)
+        try names.check(photo: photo, folder: folder)
         let image = try ImageFile.read(photo)
         // Before the work: a folder that cannot be written is known at once.
         let output = try OutputFolder(folder)
@@ -89,9 +93,8 @@ public func garReconstructFile(
         let results = try Reconstructor(models).reconstruct(image, options: options.core, progress: options.progress)
         for (i, result) in results.enumerated() {
             log(result)
-            let prefix = options.core.maximumFaces > 1 ? "face\(i + 1)_" : ""
-            try result.add(to: output, photo: image, selection: options.files, prefix: prefix)
+            try result.add(to: output, photo: image, selection: options.files, prefix: names.prefix(i))
         }
-        try output.commit()
+        try output.commit(removing: names.contains)
     }
 }

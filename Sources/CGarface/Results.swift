@@ -8,7 +8,10 @@ final class ResultHandle: Handle, @unchecked Sendable {
     override class var tag: UInt8 { 5 }
     let result: ReconstructionResult
     let photo: RGBImage
-    init(_ result: ReconstructionResult, photo: RGBImage) {
+    /// The file that the photo was read from, if it was.
+    let source: String?
+    init(_ result: ReconstructionResult, photo: RGBImage, source: String?) {
+        self.source = source
         self.result = result
         self.photo = photo
     }
@@ -41,8 +44,8 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_IDENTITY: return result.identity
         case GAR_ARRAY_EXPRESSION: return result.expression
         case GAR_ARRAY_POSE:
-            let angles = result.anglesInDegrees
-            return [Float(angles.yaw), Float(angles.pitch), Float(angles.roll)]
+            let angles = Rotation.decompose(result.camera.rotation)
+            return [degrees(angles.yaw), degrees(angles.pitch), degrees(angles.roll)]
         case GAR_ARRAY_CAMERA: return result.camera.matrix.map { Float($0) }
         case GAR_ARRAY_WPLUS: return result.wPlus
         case GAR_ARRAY_NOISE: return result.noise
@@ -143,6 +146,7 @@ public func garResultWrite(_ result: OpaquePointer?, _ folder: UnsafePointer<CCh
     call {
         let handle = try resolve(result, ResultHandle.self, "result")
         let folder = try text(folder, "folder")
-        try handle.result.write(to: folder, photo: handle.photo, selection: try selection(files, "files"))
+        try handle.result.write(
+            to: folder, photo: handle.photo, selection: try selection(files, "files"), source: handle.source)
     }
 }

@@ -125,13 +125,15 @@ struct ReconstructCommand: ParsableCommand {
             }
         }
         if let schedule {
-            options.schedule = try FitSchedule(json: JSONValue(parsing: FileAccess.read(schedule, limit: 1 << 20)))
+            options.schedule = try FitSchedule(parsing: FileAccess.read(schedule, limit: 1 << 20))
         }
         return options
     }
 
     func run() throws {
         let options = try options()
+        let names = ResultNames(selection: .all, numbered: allFaces)
+        try names.check(photo: photo, folder: output)
         let image = try ImageFile.read(photo)
         // A folder that cannot be written is known before the work.
         let folder = try OutputFolder(output)
@@ -143,11 +145,14 @@ struct ReconstructCommand: ParsableCommand {
         defer { bar.finish() }
         let results = try Reconstructor(models.load()).reconstruct(image, options: options, progress: bar.update)
         for (i, result) in results.enumerated() {
-            try result.add(to: folder, photo: image, prefix: allFaces ? "face\(i + 1)_" : "")
+            try result.add(to: folder, photo: image, prefix: names.prefix(i))
         }
         if Interruption.isRequested { throw GarfaceError(.cancelled, "the reconstruction was cancelled") }
-        try folder.commit()
+        try folder.commit(removing: names.contains)
         bar.finish()
+        for (i, result) in results.enumerated() {
+            if let warning = result.warning { complain("garface: warning: \(results.count > 1 ? "face \(i + 1): " : "")\(warning)") }
+        }
         if !quiet { summarise(results) }
     }
 

@@ -74,6 +74,9 @@ struct RenderCommand: ParsableCommand {
                 throw ValidationError("--\(name) \(error.message).")
             }
         }
+        if let normals, FileAccess.isSame(output, normals) {
+            throw ValidationError("--output and --normals name the same file, \(normals).")
+        }
         if mixSeed != nil && mixParameters != nil { throw ValidationError("Give --mix-seed or --mix-parameters, not both.") }
         if mixRow != nil && mixSeed == nil && mixParameters == nil {
             throw ValidationError("--mix-row needs the other look: --mix-seed or --mix-parameters.")
@@ -128,8 +131,9 @@ struct RenderCommand: ParsableCommand {
                 .numericalFailure, "\(parameters ?? "the renderer"): the numbers are so large that the picture is not finite")
         }
         let size = configuration.size
-        try ImageFile.write(picture(context.image.array, size), to: output)
-        if let normals, let finest = maps.last { try ImageFile.write(picture(finest.array, size), to: normals) }
+        var pictures = [(image: try picture(context.image.array, size), path: output)]
+        if let normals, let finest = maps.last { pictures.append((try picture(finest.array, size), normals)) }
+        try ImageFile.write(pictures)
     }
 
     /// The look that style mixing takes its later rows from.

@@ -142,6 +142,9 @@ func message(_ body: () throws -> Void) -> String? {
         #expect(kind { _ = try FileAccess.read(folder + "/none") } == .fileNotFound)
         #expect(kind { _ = try FileAccess.read(folder) } == .fileUnreadable)
         #expect(kind { try FileAccess.write(folder + "/none/b", [1]) } == .fileUnwritable)
+        #expect(kind { try FileAccess.write([(folder + "/c", [1]), (folder + "/none/b", [1])]) } == .fileUnwritable)
+        #expect(!FileAccess.names(in: folder).contains { $0.hasPrefix("c") })
+        #expect(FileAccess.isSame(folder + "/new", folder + "/./new") && !FileAccess.isSame(folder + "/new", folder + "/other"))
         #expect(kind { try FileAccess.write("", [1]) } == .invalidArgument)
         #expect(kind { _ = try SafetensorsFile(path: path) } == .malformedFile)
     }

@@ -36,6 +36,28 @@ import Testing
         #expect(place.contents == ["one.txt"])
     }
 
+    @Test func removesWhatAnEarlierResultLeft() throws {
+        let place = try TemporaryFolder()
+        for name in ["a.old", "b.old", "mine.txt"] { try FileAccess.write(place.path + "/" + name, Array("old".utf8)) }
+        #expect(mkdir(place.path + "/c.old", 0o777) == 0)
+        let folder = try OutputFolder(place.path)
+        try folder.add("b.old", text: "new")
+        #expect(place.contents.contains("a.old"))
+        try folder.commit { $0.hasSuffix(".old") }
+        #expect(place.contents == ["b.old", "c.old", "mine.txt"])
+        #expect(try FileAccess.read(place.path + "/b.old") == Array("new".utf8))
+    }
+
+    @Test func namesOfResults() {
+        let one = ResultNames(selection: [.pictures], numbered: false), all = ResultNames(selection: .all, numbered: true)
+        #expect(one.contains("render.png") && !one.contains("overlay.png") && !one.contains("face1_render.png"))
+        #expect(all.contains("face1_render.png") && all.contains("face12_head_posed.obj") && !all.contains("render.png"))
+        for name in ["face0_crop.png", "face01_crop.png", "face-1_crop.png", "face_crop.png", "face2_mine.png", "face2crop.png"] {
+            #expect(!all.contains(name), "\(name)")
+        }
+        #expect(one.prefix(1) == "" && all.prefix(1) == "face2_")
+    }
+
     @Test func refusesWhatCannotBeWritten() throws {
         let place = try TemporaryFolder()
         try FileAccess.write(place.path + "/file", [1])

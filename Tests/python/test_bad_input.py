@@ -1,6 +1,8 @@
 """Bad input: each with a status and a sentence, nothing half written, no crash."""
 import ctypes
+import json
 import pathlib
+import shutil
 import stat
 import os
 
@@ -112,6 +114,88 @@ def test_weights_of_the_wrong_kind_or_size(root, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises((garface.MalformedFileError, garface.WrongModelError)):
             garface.Models(renderer=tmp_path / name)
+
+
+def with_metadata(file, target, change):
+    """A copy of a safetensors file with its garface entry changed."""
+    data = pathlib.Path(file).read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"]["garface"] = change(header["__metadata__"]["garface"])
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    target.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+    return target
+
+
+FILES = {"head_model": "head", "renderer": "gar", "inverse_network": "inverse", "face_detector": "detector"}
+
+
+def weights(root, option):
+    return next((root / "Sources/CDefaultModels/models").glob(f"*{FILES[option]}*.safetensors"))
+
+
+@pytest.mark.parametrize("option", FILES)
+def test_weights_of_another_version(root, tmp_path, option):
+    def newer(entry):
+        return json.dumps({**json.loads(entry), "version": 2})
+
+    with pytest.raises(garface.WrongModelError, match="new.safetensors.*version"):
+        garface.Models(**{option: with_metadata(weights(root, option), tmp_path / "new.safetensors", newer)})
+    with pytest.raises(garface.MalformedFileError, match="bad.safetensors.*JSON"):
+        garface.Models(**{option: with_metadata(weights(root, option), tmp_path / "bad.safetensors", lambda entry: "{")})
+
+
+def test_weights_that_do_not_fit_are_named(root):
+    golden = root / "Tests/RendererTests/Resources/gar64.weights.safetensors"
+    with pytest.raises(garface.WrongModelError) as problem:
+        garface.Models(renderer=golden)
+    for part in ("gar64.weights", "embedded inverse network", "the renderer has", "the inverse network gives", "latent size"):
+        assert part in str(problem.value)
+
+
+def test_the_photo_is_not_written_over(photo, models, tmp_path):
+    for name, options in (("crop.png", {}), ("render.png", {}), ("face12_crop.png", {"all_faces": True})):
+        mine = tmp_path / name
+        shutil.copy(photo, mine)
+        with pytest.raises(garface.InvalidArgumentError, match=f"{name} would take the place"):
+            garface.reconstruct_file(mine, tmp_path, renderer="landmarks", **options)
+        (tmp_path / "link.png").symlink_to(mine)
+        with pytest.raises(garface.InvalidArgumentError, match="link.png"):
+            garface.reconstruct_file(tmp_path / "link.png", tmp_path, renderer="landmarks", **options)
+        if not options:
+            loaded = garface.reconstruct(mine, models=models, renderer="landmarks")
+            with pytest.raises(garface.InvalidArgumentError, match=name):
+                loaded.write(tmp_path)
+        assert {f.name for f in tmp_path.iterdir()} == {name, "link.png"} and mine.read_bytes() == photo.read_bytes()
+        (tmp_path / "link.png").unlink()
+        mine.unlink()
+    # Elsewhere, or when such a file is not asked for, the name is a name like any other.
+    shutil.copy(photo, tmp_path / "crop.png")
+    garface.reconstruct_file(tmp_path / "crop.png", tmp_path, renderer="start", files=["obj"])
+    garface.reconstruct_file(tmp_path / "crop.png", tmp_path / "out", renderer="start")
+    assert (tmp_path / "crop.png").read_bytes() == photo.read_bytes()
+
+
+def test_what_a_call_does_not_use_is_not_looked_at(photo, models):
+    image, out = garface.Image(photo), c.Handle()
+    options = c.Options()
+    lib.gar_options_init(ctypes.byref(options))
+    options.files, options.renderer = 0, c.CONSTANTS["GAR_RENDERER_START"]
+    assert lib.gar_reconstruct(models._handle, image._handle, ctypes.byref(options), ctypes.byref(out)) == 0
+    lib.gar_result_release(out)
+    options.schedule = b"{"
+    assert lib.gar_fit_create(models._handle, image._handle, ctypes.byref(options), ctypes.byref(out)) == 0
+    lib.gar_fit_release(out)
+
+
+def test_a_box_that_is_too_large(photo, models):
+    for box in ((0, 0, 1600, 100), (0, 0, 100, 2e6), (-1e7, -1e7, 2e7, 2e7)):
+        with pytest.raises(garface.InvalidArgumentError, match="too large.*512 x 512"):
+            garface.reconstruct(photo, models=models, renderer="start", box=box)
+    for size in (1600.0, 2e6):
+        with pytest.raises(garface.InvalidArgumentError, match="too large"):
+            garface.reconstruct(photo, models=models, renderer="start", face=garface.Face((200, 100), size))
 
 
 def test_unwritable_folders(result, photo, tmp_path):

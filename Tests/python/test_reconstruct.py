@@ -153,6 +153,24 @@ def test_all_faces(photo, models, tmp_path):
     assert (tmp_path / "out/face1_head_posed.obj").exists() and (tmp_path / "out/face2_head_posed.obj").exists()
 
 
+def test_files_of_an_earlier_result_go(photo, models, result, tmp_path):
+    out = tmp_path / "out"
+    result.write(out)
+    (out / "render.txt").write_text("mine")
+    bare = garface.reconstruct(photo, models=models, renderer="landmarks")
+    bare.write(out, files=["obj"])
+    assert (out / "render.png").exists()  # pictures were not asked for
+    bare.write(out)
+    assert not (out / "render.png").exists() and (out / "crop.png").exists() and (out / "render.txt").exists()
+    others = ("face2_render.png", "face7_crop.png", "face7_notes.txt", "face02_crop.png", "face_crop.png", "crop.png")
+    for name in others:
+        (out / name).write_text("old")
+    garface.reconstruct_file(photo, out, renderer="landmarks", all_faces=True, files=["pictures"])
+    left = {f.name for f in out.iterdir()}
+    assert "face1_crop.png" in left and not left & {"face1_render.png", "face2_render.png", "face7_crop.png"}
+    assert left >= set(others[2:]) and (out / "crop.png").read_text() == "old"
+
+
 def test_threads_share_models(photo, models):
     alone = garface.reconstruct(photo, models=models, renderer="landmarks")
     results = [None, None]

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -132,6 +133,33 @@ def test_sentences_name_what_was_given(photo, tmp_path):
     done = run("reconstruct", photo, "-o", "/proc")
     assert done.returncode == 5 and done.stderr.startswith("garface: /proc: cannot be written"), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_render_writes_both_or_neither(tmp_path):
+    (tmp_path / "n.png").mkdir()
+    for normals, code in (("/no/such/n.png", 5), (tmp_path / "n.png", 5), (tmp_path / "r.png", 2), (f"{tmp_path}/./r.png", 2)):
+        done = run("render", "-o", tmp_path / "r.png", "--normals", normals)
+        assert done.returncode == code and str(normals) in done.stderr, done.stderr
+        assert [f.name for f in tmp_path.iterdir()] == ["n.png"]
+
+
+def test_the_photo_is_not_written_over(photo, tmp_path):
+    shutil.copy(photo, tmp_path / "crop.png")
+    done = run("reconstruct", tmp_path / "crop.png", "-o", tmp_path)
+    assert done.returncode == 2 and "take the place of the photo" in done.stderr
+    assert [f.name for f in tmp_path.iterdir()] == ["crop.png"]
+
+
+def test_a_diverged_fit_is_no_secret(photo, tmp_path):
+    stage = {"name": "wild", "optimiser": "adam", "iterations": 3, "blocks": ["rotation", "similarity"],
+             "steps": {"rotation": 1, "similarity": 1}}
+    stages = garface.standard_schedule("landmarks")["stages"] + [stage]
+    (tmp_path / "wild.json").write_text(json.dumps({"stages": stages}))
+    done = run("reconstruct", photo, "-o", tmp_path / "out", "--quiet", "--schedule", tmp_path / "wild.json")
+    assert done.returncode == 0 and done.stderr.startswith("garface: warning: the fit did not converge"), done.stderr
+    (tmp_path / "wild.json").write_text("{")
+    done = run("reconstruct", photo, "-o", tmp_path / "out", "--schedule", tmp_path / "wild.json")
+    assert done.returncode == 4 and done.stderr.startswith("garface: schedule"), done.stderr
 
 
 def test_interrupt_cancels_cleanly(photo, tmp_path):

@@ -47,8 +47,11 @@ public final class OutputFolder {
 
     public func add(_ name: String, text: String) throws { try add(name, Array(text.utf8)) }
 
-    /// Gives all files their names. On failure those already renamed stay and the rest is removed.
-    public func commit() throws {
+    /// Gives all files their names, then removes what an earlier result left: the files (not folders) whose names are
+    /// `stale` and were not written now. On failure those already renamed stay and the rest is removed.
+    public func commit(removing stale: (String) -> Bool = { _ in false }) throws {
+        let written = Set(pending.map(\.final))
+        let old = FileAccess.names(in: path).filter { stale($0) && !written.contains("\(path)/\($0)") }
         for (i, file) in pending.enumerated() where rename(file.temporary, file.final) != 0 {
             let code = errno
             pending.removeFirst(i)
@@ -57,6 +60,12 @@ public final class OutputFolder {
         pending = []
         created = []
         isOpen = false
+        for name in old {
+            if unlink("\(path)/\(name)") == 0 || errno == EISDIR || errno == ENOENT { continue }
+            throw GarfaceError(
+                .fileUnwritable,
+                "\(path)/\(name): the results are written, but this file of an earlier one cannot be removed: \(systemReason(errno))")
+        }
     }
 
     /// Removes what `add` wrote and the folders made here, if they are empty.

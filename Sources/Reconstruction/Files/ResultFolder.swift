@@ -56,10 +56,12 @@ extension ReconstructionResult {
         }
     }
 
-    /// Writes every selected file, or none.
-    public func write(to path: String, photo: RGBImage, selection: OutputSelection = .all) throws {
+    /// Writes every selected file, or none. `source` is the file that the photo was read from, if it was.
+    public func write(to path: String, photo: RGBImage, selection: OutputSelection = .all, source: String? = nil) throws {
+        let names = ResultNames(selection: selection, numbered: false)
+        if let source { try names.check(photo: source, folder: path) }
         let folder = try OutputFolder(path)
         try add(to: folder, photo: photo, selection: selection)
-        try folder.commit()
+        try folder.commit(removing: names.contains)
     }
 }

@@ -66,9 +66,13 @@ public enum ImageFile {
     }
 
     /// Encodes by the path's ending: .png, .jpg or .jpeg.
-    public static func write(_ image: RGBImage, to path: String) throws {
-        try checkEnding(path)
-        try FileAccess.write(path, path.lowercased().hasSuffix(".png") ? encodePNG(image) : encodeJPEG(image))
+    public static func write(_ image: RGBImage, to path: String) throws { try write([(image, path)]) }
+
+    /// The same for several pictures: all of them or none.
+    public static func write(_ pictures: [(image: RGBImage, path: String)]) throws {
+        for picture in pictures { try checkEnding(picture.path) }
+        try FileAccess.write(
+            pictures.map { ($0.path, try $0.path.lowercased().hasSuffix(".png") ? encodePNG($0.image) : encodeJPEG($0.image)) })
     }
 
     /// Throws unless pictures are written under such a name.

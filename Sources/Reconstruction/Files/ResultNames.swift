@@ -1,0 +1,43 @@
+import Numerics
+
+/// The names that results have in a folder: those of one face, or those of all faces, face1_..., face2_...
+public struct ResultNames: Sendable {
+    private let names: Set<String>
+    private let numbered: Bool
+
+    private static let groups: [(OutputSelection, [String])] = [
+        (.parameters, ["parameters.json", "parameters.safetensors"]),
+        (.landmarks, ["landmarks.pts", "landmarks_static.pts", "landmarks.json"]),
+        (.obj, ["head_posed.obj", "head_neutral.obj"]),
+        (.ply, ["head_posed.ply", "head_neutral.ply"]),
+        (.maps, ["normals.png", "depth.png"]),
+        (.pictures, ["render.png", "crop.png"]),
+        (.overlay, ["overlay.png"]),
+    ]
+
+    public init(selection: OutputSelection, numbered: Bool) {
+        names = Set(Self.groups.flatMap { selection.contains($0.0) ? $0.1 : [] })
+        self.numbered = numbered
+    }
+
+    /// What the names of the i-th face's files begin with.
+    public func prefix(_ i: Int) -> String { numbered ? "face\(i + 1)_" : "" }
+
+    /// Whether a result of this kind may have a file of that name.
+    public func contains(_ name: String) -> Bool {
+        guard numbered else { return names.contains(name) }
+        guard name.hasPrefix("face"), let line = name.firstIndex(of: "_") else { return false }
+        let number = name[name.index(name.startIndex, offsetBy: 4)..<line]
+        guard let value = Int(number), value > 0, String(value) == number else { return false }
+        return names.contains(String(name[name.index(after: line)...]))
+    }
+
+    /// Throws where the results would take the place of the photo they are made from.
+    public func check(photo: String, folder: String) throws {
+        for name in FileAccess.names(in: folder) where contains(name) && FileAccess.isSame("\(folder)/\(name)", photo) {
+            throw GarfaceError(
+                .invalidArgument,
+                "\(folder): the result's \(name) would take the place of the photo \(photo); give another folder, or rename the photo")
+        }
+    }
+}
