@@ -190,7 +190,8 @@ typedef struct gar_face {
  * landmarks, face and box may be given; with none of them the face is searched for. */
 typedef struct gar_options {
     size_t struct_size;          /* set by gar_options_init */
-    uint64_t seed;               /* seeds every random choice; 0 */
+    uint64_t seed;               /* seeds every random choice of a fit. No step of this version makes one, so
+                                    results do not depend on it; 0 */
     gar_renderer_kind renderer;  /* GAR_RENDERER_GAR */
     uint32_t files;              /* GAR_WRITE_..., for gar_reconstruct_file; GAR_WRITE_ALL */
     bool all_faces;              /* gar_reconstruct_file: every face; the names of the files then open
@@ -217,10 +218,15 @@ void gar_options_init(gar_options *options);
  * result into `folder`, which is created if need be. All files are written or none. The models are
  * loaded for every call; use gar_models and gar_reconstruct for many photos.
  *
+ * What an earlier call left in the folder is replaced: of the files that options->files asks for,
+ * those that this result does not have are removed (render.png where no renderer took part; with
+ * all_faces the face3_... of a call that found more faces). Nothing else is touched. A photo that a
+ * file of the result would replace is GAR_INVALID_ARGUMENT, before any work.
+ *
  * options   optional: NULL takes the defaults
  * Errors    GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_UNSUPPORTED_FORMAT,
- *           GAR_TOO_LARGE (the photo), GAR_NO_FACE, GAR_FILE_UNWRITABLE (the folder),
- *           GAR_CANCELLED, GAR_NUMERICAL_FAILURE
+ *           GAR_TOO_LARGE (the photo), GAR_MALFORMED_FILE (the schedule), GAR_NO_FACE,
+ *           GAR_FILE_UNWRITABLE (the folder), GAR_CANCELLED, GAR_NUMERICAL_FAILURE
  * Any thread. Since 0.1. */
 gar_status gar_reconstruct_file(const char *photo, const char *folder, const gar_options *options);
 
@@ -266,7 +272,7 @@ gar_status gar_models_get_json(const gar_models *models, char *buffer, size_t ca
 
 /* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). JPEG orientation
  * tags are honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
- * side and 100 million in all.
+ * side and 100 million in all, and a file of at most 2^30 bytes.
  *
  * out     receives the handle; release it with gar_image_release
  * Errors  GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_UNSUPPORTED_FORMAT,
@@ -278,7 +284,8 @@ gar_status gar_image_load(const char *path, gar_image **out);
  * Errors as gar_image_load, without those of files. Since 0.1. */
 gar_status gar_image_decode(const uint8_t *bytes, size_t byte_count, gar_image **out);
 
-/* Copies an 8-bit RGB picture.
+/* Copies an 8-bit RGB picture of at most 16,384 pixels a side and 2^28 (268 million) in all: more
+ * than gar_image_load reads, for the pixels are in memory already.
  *
  * pixels   `height` rows of 3 * width bytes, R G B; rows `stride` bytes apart (at least 3 * width,
  *          or 0 for exactly that)
@@ -312,7 +319,7 @@ gar_status gar_faces_detect(
     size_t *count);
 
 /* Reconstructs one face: the one that options->landmarks, ->face or ->box points at, else the
- * largest that is found. options->files and ->all_faces do not matter here.
+ * largest that is found. options->files and ->all_faces are not looked at.
  *
  * options   optional: NULL takes the defaults
  * out       receives the handle; release it with gar_result_release
@@ -379,11 +386,19 @@ gar_status gar_result_get_picture(
     const gar_result *result, gar_picture which, gar_image **out);
 
 /* Parameters, camera, landmarks, timing and the history of every loss as a JSON object: what
- * parameters.json holds. Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+ * parameters.json holds. "stages" says of every stage of the fit its iterations, why it "ended"
+ * ("finished": all iterations done; "tolerance": little was gained any more; "no descent": no step
+ * lowered the energy; "no landmarks") and its energy at the start and at the end. "converged" is
+ * false where the last stage ended with a higher energy than it began with (by more than a
+ * thousandth): the fit diverged, the face is not to be trusted, and the log says so. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_result_get_json(
     const gar_result *result, char *buffer, size_t capacity, size_t *count);
 
-/* Writes files into a folder, which is created if need be; all of them or none.
+/* Writes files into a folder, which is created if need be; all of them or none. A render.png of an
+ * earlier result is removed where `files` asks for pictures and this result has none; other files
+ * in the folder stay. GAR_INVALID_ARGUMENT where a file would take the place of the one that the
+ * photo was loaded from.
  *
  * files   a sum of GAR_WRITE_..., not 0
  * Errors  GAR_FILE_UNWRITABLE
@@ -556,7 +571,8 @@ gar_status gar_renderer_rasterize(
     float *normals);
 
 /* The gradients of a loss by vertices [V, 3] and pose [6], both written, given its gradient by the
- * normal maps of the last gar_renderer_rasterize. Which triangle a pixel shows is held fixed.
+ * normal maps of the last gar_renderer_rasterize. d_pose is in the units of pose: per degree, per
+ * unit of scale, per mm. Which triangle a pixel shows is held fixed.
  * GAR_INVALID_ARGUMENT where nothing has been rasterised before. Since 0.1. */
 gar_status gar_renderer_rasterize_backward(
     gar_renderer *renderer, const float *d_normals, float *d_vertices, float d_pose[6]);
@@ -589,10 +605,22 @@ typedef struct gar_fit gar_fit;
 
 /* The standard stages of a renderer as JSON, to be edited and given back:
  * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
- * ["identity", "expression", "rotation", "similarity", "w_plus", ...], "weights": {...}, "steps":
- * {...}, "tolerance"}]}. The step of a block, 0 to 1, is how far Adam moves its numbers in an
- * iteration at most, and their natural scale for L-BFGS. The list is empty for GAR_RENDERER_START:
- * the inverse network's start, nothing refined.
+ * ["identity", "expression", "rotation", "similarity", ...], "weights": {...}, "steps": {...},
+ * "tolerance", "silhouettes"}]}. The list is empty for GAR_RENDERER_START: the inverse network's
+ * start, nothing refined.
+ *
+ * blocks       what moves: the four above with every renderer and optimiser; "w_plus" and "noise"
+ *              with GAR, "albedo" and "light" with GAR_RENDERER_SH, not under gauss_newton. Blocks
+ *              that the renderer does not have are GAR_MALFORMED_FILE
+ * weights      how much each term of the energy counts; those left out keep their defaults.
+ *              "photometric" is the number of independent observations that the picture counts
+ *              for: its energy is weight * log(1 + difference / 0.02), the difference a robust mean
+ *              over the face's pixels at several scales, on values from -1 to 1
+ * steps        of a block, 0 to 1: how far Adam moves its numbers in an iteration at most, and
+ *              their natural scale for L-BFGS
+ * tolerance    the stage ends when the energy falls by less than this share in an iteration (Adam:
+ *              in ten); 0 for Adam: never
+ * silhouettes  whether the gradient has what moving outlines do to the picture; false
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_schedule_get_json(
     gar_renderer_kind renderer, char *buffer, size_t capacity, size_t *count);
@@ -600,7 +628,8 @@ gar_status gar_schedule_get_json(
 /* Finds and aligns a face and starts from the inverse network, as gar_reconstruct does; nothing is
  * refined yet.
  *
- * options   optional: NULL takes the defaults. `progress` and `schedule` do not matter here
+ * options   optional: NULL takes the defaults. `progress`, `schedule`, `files` and `all_faces` are
+ *           not looked at
  * out       receives the handle; release it with gar_fit_release
  * Errors    GAR_NO_FACE
  * Any thread. Since 0.1. */
