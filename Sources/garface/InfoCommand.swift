@@ -43,7 +43,9 @@ struct InfoCommand: ParsableCommand {
         guard let entry = file.metadata["garface"] else {
             throw GarfaceError(.wrongModelKind, "\(path): has no \"garface\" entry in its metadata")
         }
-        print(try JSONValue(parsing: entry).serialized(pretty: true))
+        do { print(try JSONValue(parsing: entry).serialized(pretty: true)) } catch let error as GarfaceError {
+            throw GarfaceError(.malformedFile, "\(path): metadata \"garface\": \(error.message)")
+        }
         for name in file.names.sorted() { print("\(name) \(file.shape(name) ?? [])") }
     }
 }

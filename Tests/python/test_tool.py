@@ -78,6 +78,10 @@ def test_info(root, tmp_path):
     assert done.returncode == 0 and "head model" in done.stdout and "GAR" in done.stdout
     done = run("info", "--model", root / "Sources/CDefaultModels/models/head.safetensors")
     assert done.returncode == 0 and "head-model" in done.stdout
+    text = b'{"__metadata__": {"garface": "{"}}'
+    (tmp_path / "bad.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
+    done = run("info", "--model", tmp_path / "bad.safetensors")
+    assert done.returncode == 4 and "bad.safetensors: metadata" in done.stderr, done.stderr
     header = (root / "Include/garface.h").read_text()
     version = ".".join(re.search(rf"GARFACE_VERSION_{part} (\d+)", header)[1] for part in ("MAJOR", "MINOR", "PATCH"))
     assert run("--version").stdout.strip() == version == garface.__version__
