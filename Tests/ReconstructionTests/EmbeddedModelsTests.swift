@@ -28,7 +28,7 @@ import Testing
         var options = ReconstructionOptions()
         options.renderer = .landmarksOnly
         let result = try #require(try reconstructor().reconstruct(astronaut(), options: options).first)
-        #expect(result.start == .detector && result.faceProbability > 0.8)
+        #expect(result.start == .detector && result.faceProbability > 0.95)
         #expect(worst(result.landmarks) < 12, "\(worst(result.landmarks)) pixels")
         let angles = result.anglesInDegrees
         #expect(abs(angles.yaw) < 20 && abs(angles.pitch) < 20 && abs(angles.roll) < 10)

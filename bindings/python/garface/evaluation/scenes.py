@@ -78,7 +78,7 @@ def main() -> None:
         except garface.NoFaceError:
             pass
     row = {
-        "row": options.renderer, **metrics.summary(np.array(errors), missed=missed), "elsewhere": wrong,
+        "row": options.renderer, **metrics.summary(np.array(errors), missed=missed), "elsewhere": int(wrong),
         "recall %": 100 * (1 - (missed + wrong) / options.scenes), "false alarms %": 100 * alarms / max(1, options.empty),
     }
     print(metrics.table([row], [
