@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import garface
+from garface._library import lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -20,6 +21,16 @@ def root():
 @pytest.fixture(scope="session")
 def photo():
     return ROOT / "examples/data/astronaut.png"
+
+
+@pytest.fixture(scope="session")
+def library_file():
+    """The file of the library that these tests run with."""
+    lib.gar_version()
+    for line in pathlib.Path("/proc/self/maps").read_text().splitlines():
+        if "libgarface.so" in line:
+            return line.split()[-1]
+    raise AssertionError("no libgarface.so is loaded")
 
 
 @pytest.fixture(scope="session")

@@ -12,19 +12,9 @@ import sys
 import pytest
 
 import garface
-from garface._library import lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "bindings/python"
-
-
-def library():
-    """The file of the library that these tests run with."""
-    lib.gar_version()
-    for line in pathlib.Path("/proc/self/maps").read_text().splitlines():
-        if "libgarface.so" in line:
-            return line.split()[-1]
-    raise AssertionError("no libgarface.so is loaded")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +43,7 @@ def run(environment, code, **variables):
     return subprocess.run([sys.executable, "-c", code], cwd=environment, env=kept, capture_output=True, text=True)
 
 
-def test_reconstructs_outside_the_repository(environment, photo):
+def test_reconstructs_outside_the_repository(environment, photo, library_file):
     code = f"""
 import garface
 assert garface.__file__.startswith({str(environment)!r}), garface.__file__
@@ -61,11 +51,11 @@ result = garface.reconstruct({str(photo)!r}, renderer="start")
 result.write("out")
 print(garface.__version__, result.vertices.shape)
 """
-    done = run(environment, code, GARFACE_LIBRARY=library())
+    done = run(environment, code, GARFACE_LIBRARY=library_file)
     assert done.returncode == 0, done.stderr
     assert "(15622, 3)" in done.stdout and (environment / "out/overlay.png").exists()
     # Installed beside the package (bindings/c/install.sh PREFIX), it needs no variable.
-    (environment / "lib/libgarface.so.1").symlink_to(library())
+    (environment / "lib/libgarface.so.1").symlink_to(library_file)
     done = run(environment, "import garface; print(garface.build_info())")
     (environment / "lib/libgarface.so.1").unlink()
     assert done.returncode == 0, done.stderr

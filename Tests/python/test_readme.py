@@ -8,7 +8,6 @@ import sys
 import pytest
 
 import garface
-from garface._library import lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
@@ -46,19 +45,19 @@ def test_tool(place):
         assert (place / name).stat().st_size > 1000, name
 
 
-def test_python(place):
+def test_python(place, library_file):
     package = str(pathlib.Path(garface.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": package, "GARFACE_LIBRARY": loaded_library()}
+    environment = {**os.environ, "PYTHONPATH": package, "GARFACE_LIBRARY": library_file}
     done = run([sys.executable, "-c", block("python", "garface.reconstruct")], place, env=environment)
     assert len(done.stdout.split()) == 2 * len(garface.standard_schedule("gar")["stages"])
     assert (place / "out/overlay.png").exists()
 
 
-def test_c(place):
+def test_c(place, library_file):
     body = "\n".join("    " + line for line in block("c", "gar_options_init").splitlines())
     (place / "snippet.c").write_text(
         f"#include <garface.h>\n#include <stdio.h>\n\nint main(void) {{\n{body}\n    return gar_last_error()[0] != 0;\n}}\n")
-    (place / "libgarface.so.1").symlink_to(loaded_library())
+    (place / "libgarface.so.1").symlink_to(library_file)
     run(["cc", "-std=c11", "-Wall", "-Werror", "-IInclude", "snippet.c", "libgarface.so.1", f"-Wl,-rpath,{place}", "-o", "snippet"], place)
     run(["./snippet"], place)
     assert (place / "out/overlay.png").exists()
@@ -69,12 +68,3 @@ def test_files_that_are_named_are_there():
     for name in re.findall(r"(?:examples|bindings|Tests)/[\w./]+\w", text):
         assert (ROOT / name).exists(), name
     assert "photo.png" not in text and "group.png" not in text
-
-
-def loaded_library():
-    """The file of the library that these tests run with."""
-    lib.gar_version()
-    for line in pathlib.Path("/proc/self/maps").read_text().splitlines():
-        if "libgarface.so" in line:
-            return line.split()[-1]
-    raise AssertionError("no libgarface.so is loaded")
