@@ -17,7 +17,7 @@ final class ImageHandle: Handle, @unchecked Sendable {
 @_cdecl("gar_image_load")
 public func garImageLoad(_ path: UnsafePointer<CChar>?, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> gar_status {
     call {
-        try create(out, "out") { 
+        try create(out, "out") {
             let path = try text(path, "path")
             return ImageHandle(try ImageFile.read(path), source: FileAccess.wholePath(path))
         }

@@ -13,14 +13,10 @@ struct HeadModelHeader {
 
     init(file: SafetensorsFile) throws {
         name = file.name
-        guard let text = file.metadata["garface"] else {
+        guard let json = try file.description() else {
             throw GarfaceError(
                 .wrongModelKind,
                 "\(name): no \"garface\" entry in the metadata; a head model (kind \"head-model\") was expected.")
-        }
-        let json: JSONValue
-        do { json = try JSONValue(parsing: text) } catch let error as GarfaceError {
-            throw GarfaceError(.malformedFile, "\(name): metadata \"garface\": \(error.message)")
         }
         guard let kind = json["kind"]?.string, kind == "head-model" else {
             let found = json["kind"]?.string.map { "\"\($0)\"" } ?? "none"

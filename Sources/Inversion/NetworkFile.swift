@@ -25,12 +25,10 @@ struct NetworkFile {
 
     init(_ file: SafetensorsFile, kind: String) throws {
         self.file = file
-        guard let text = file.metadata["garface"] else {
+        guard let description = try file.description() else {
             throw GarfaceError(.wrongModelKind, "\(file.name): has no \"garface\" metadata entry; expected kind \(kind)")
         }
-        do { description = try JSONValue(parsing: text) } catch let error as GarfaceError {
-            throw GarfaceError(.malformedFile, "\(file.name): metadata \"garface\": \(error.message)")
-        }
+        self.description = description
         let found = description["kind"]?.string
         guard found == kind else {
             throw GarfaceError(.wrongModelKind, "\(file.name): is of kind \(found ?? "unknown"); expected \(kind)")

@@ -72,8 +72,8 @@ public enum FileAccess {
         }
     }
 
-    /// Writes a file beside `path` and returns its path.
-    private static func writeTemporary(_ path: String, _ bytes: [UInt8], _ name: String) throws -> String {
+    /// Writes a file beside `path`, to be renamed to it, and returns its path. Error sentences open with `name`.
+    public static func writeTemporary(_ path: String, _ bytes: [UInt8], _ name: String) throws -> String {
         guard !path.isEmpty else { throw GarfaceError(.invalidArgument, "the path of the file to write is empty") }
         // Own name and O_EXCL rather than mkstemp: the new file gets the permissions an ordinary one would have.
         var temporary = ""

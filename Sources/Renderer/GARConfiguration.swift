@@ -93,11 +93,7 @@ public struct GARConfiguration: Sendable, Equatable {
     }
 
     private static func metadata(_ file: SafetensorsFile) throws -> JSONValue? {
-        guard let text = file.metadata["garface"] else { return nil }
-        let value: JSONValue
-        do { value = try JSONValue(parsing: text) } catch let error as GarfaceError {
-            throw GarfaceError(.malformedFile, "\(file.name): metadata \"garface\": \(error.message)")
-        }
+        guard let value = try file.description() else { return nil }
         guard let kind = value["kind"]?.string else {
             throw GarfaceError(.malformedFile, "\(file.name): metadata \"garface\" has no \"kind\"")
         }

@@ -40,12 +40,10 @@ struct InfoCommand: ParsableCommand {
     }
 
     private func describe(_ file: SafetensorsFile, _ path: String) throws {
-        guard let entry = file.metadata["garface"] else {
+        guard let description = try file.description() else {
             throw GarfaceError(.wrongModelKind, "\(path): has no \"garface\" entry in its metadata")
         }
-        do { print(try JSONValue(parsing: entry).serialized(pretty: true)) } catch let error as GarfaceError {
-            throw GarfaceError(.malformedFile, "\(path): metadata \"garface\": \(error.message)")
-        }
+        print(description.serialized(pretty: true))
         for name in file.names.sorted() { print("\(name) \(file.shape(name) ?? [])") }
     }
 }

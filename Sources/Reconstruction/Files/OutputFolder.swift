@@ -40,8 +40,7 @@ public final class OutputFolder {
         if stat("\(path)/\(name)", &information) == 0 && information.st_mode & S_IFMT == S_IFDIR {
             throw GarfaceError(.fileUnwritable, "\(path)/\(name): cannot be written: is a folder")
         }
-        let temporary = "\(path)/.\(name).\(UInt32.random(in: 0 ... .max)).part"
-        try FileAccess.write(temporary, bytes, name: "\(path)/\(name)")
+        let temporary = try FileAccess.writeTemporary("\(path)/.\(name)", bytes, "\(path)/\(name)")
         pending.append((temporary, "\(path)/\(name)"))
     }
 
