@@ -4,7 +4,7 @@ Both are one sequence of 3x3 convolutions (padding 1, stride 1 or 2, leaky ReLU 
 convolution and hidden linear layer carries batch normalisation; `folded` merges it into the weights, so that a
 weight file holds plain layers only.
 """
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 import torch.nn as nn
@@ -23,10 +23,10 @@ class ConvSpec:
 
 
 INVERSE_LAYERS = (
-    ConvSpec(12, 2, True),                                        # 48 x 48
-    ConvSpec(24, 2), ConvSpec(32, 1, True),                       # 24 x 24
-    ConvSpec(64, 2), ConvSpec(64, 1, True),                       # 12 x 12
-    ConvSpec(96, 2), ConvSpec(96, 1), ConvSpec(64, 1, True),      # 6 x 6
+    ConvSpec(16, 2, True),                                                     # 48 x 48
+    ConvSpec(32, 2), ConvSpec(48, 1, True),                                    # 24 x 24
+    ConvSpec(96, 2), ConvSpec(96, 1), ConvSpec(96, 1, True),                   # 12 x 12
+    ConvSpec(160, 2), ConvSpec(160, 1), ConvSpec(160, 1), ConvSpec(96, 1, True),   # 6 x 6
 )
 INVERSE_SIZE = 96
 INVERSE_TRUNK = (384, 256)
@@ -130,6 +130,10 @@ class InverseNetwork(nn.Module):
         out["landmarks"] = self.landmark_mean + out["landmarks"] @ self.landmark_basis.t()
         return out
 
+    def checkpoint(self):
+        """What `load_inverse` needs to make this network again."""
+        return {"network": self.state_dict(), "latent": self.latent, "layers": [list(astuple(s)) for s in self.stack.specs]}
+
     def folded(self):
         """Every tensor of the weight file, in float32."""
         tensors = self.stack.folded()
@@ -157,6 +161,17 @@ class InverseNetwork(nn.Module):
                 "trunk": [linear.out_features for linear in self.trunk],
                 "heads": {name: [n] for name, n in self.head_sizes.items()},
                 "latent_size": self.latent, "w_rows": 1}
+
+
+def load_inverse(path, latent=None):
+    """The `InverseNetwork` of a checkpoint; another `latent` leaves its w head untrained."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]])
+    tensors = state["network"]
+    if network.latent != int(state["latent"]):
+        tensors = {k: v for k, v in tensors.items() if not k.startswith("heads.w.")}
+    network.load_state_dict(tensors, strict=network.latent == int(state["latent"]))
+    return network
 
 
 class FaceDetector(nn.Module):

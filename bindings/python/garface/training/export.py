@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from .convnets import FaceDetector, InverseNetwork, PlainNetwork
+from .convnets import FaceDetector, PlainNetwork, load_inverse
 from .networks import load_gar
 
 
@@ -67,10 +67,7 @@ def export_gar(checkpoint, out, normal_sampling):
 
 
 def export_inverse(checkpoint, out):
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    network = InverseNetwork(int(state["latent"]))
-    network.load_state_dict(state["network"])
-    save_network(network, out)
+    save_network(load_inverse(checkpoint), out)
 
 
 def export_detector(checkpoint, out, threshold):

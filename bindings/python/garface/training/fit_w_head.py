@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from .convnets import InverseNetwork
+from .convnets import load_inverse
 from .data import load_portraits, rotation_matrix, training_portraits
 from .networks import load_gar, pyramid
 from .normals import HeadModel
@@ -87,12 +87,9 @@ def main():
     head = HeadModel(a.head)
     portraits = load_portraits(a.portraits, a.cache)
     held_out = portraits.subset(np.flatnonzero(portraits.index % 15 == 7)[:64])
-    state = torch.load(a.network, map_location="cpu", weights_only=True)
     gar, encoder = load_gar(a.gar)
     gar.requires_grad_(False)
-    network = InverseNetwork(gar.latent)
-    network.load_state_dict({k: v for k, v in state["network"].items() if not k.startswith("heads.w.")}, strict=False)
-    network.eval()
+    network = load_inverse(a.network, gar.latent).eval()
     faces = [(training_portraits(portraits).subset(slice(0, a.count)), None)]
     if a.renders:
         renders, w = load_renders(a.renders, head)
@@ -119,7 +116,7 @@ def main():
         if step % 20 == 0:
             with torch.no_grad():
                 print(f"{step} held-out L1 {test.difference(linear, everything)[0]:.4f}", flush=True)
-    torch.save({"network": network.state_dict(), "latent": gar.latent}, a.out)
+    torch.save(network.checkpoint(), a.out)
     print(os.path.abspath(a.out))
 
 

@@ -20,7 +20,7 @@ from .crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER, CropMaker, 
 from .data import (CENTRE_Y_MM, HALF_MM, load_crops, load_portraits, rotation_matrix, training_crops, training_portraits,
                    validation_crops)
 from .export import load_network
-from .networks import load_gar
+from .networks import channels_last, load_gar
 from .normals import HeadModel
 from .renders import load_renders
 from .scenes import TRAINING_PICTURES, package_pictures
@@ -215,7 +215,7 @@ def train(arguments):
         latent = arguments.latent
     while filled < min(2048, arguments.pool):
         receive(True)
-    network, ema = InverseNetwork(latent), InverseNetwork(latent)
+    network, ema = channels_last(InverseNetwork(latent)), channels_last(InverseNetwork(latent))
     if state is None:
         principal_landmarks(network, labels[:filled])
         ema.load_state_dict(network.state_dict())
@@ -253,7 +253,7 @@ def train(arguments):
                     ((kind == RENDER) & ~is_mirror, render_w):
                 if m.any() and table is not None:
                     w_target[m], w_known[m] = (table[source[m]] - mean_w), 1
-        out = network(x)
+        out = network(x.contiguous(memory_format=torch.channels_last))
         w_out = dict(out)
         if codes is not None:
             w_out["w"], w_target = out["w"] / w_scale, w_target / w_scale
@@ -274,7 +274,7 @@ def train(arguments):
             sums, last = {}, time.time()
         if step % 1000 == 0 or done:
             print(step, validate(ema, val_images, val_labels, geometry), flush=True)
-            torch.save({"network": ema.state_dict(), "latent": latent}, os.path.join(arguments.out, "ema.tmp"))
+            torch.save(ema.checkpoint(), os.path.join(arguments.out, "ema.tmp"))
             os.replace(os.path.join(arguments.out, "ema.tmp"), os.path.join(arguments.out, "ema.pt"))
             torch.save({"network": network.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(),
                         "step": step}, state_path)
