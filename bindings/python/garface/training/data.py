@@ -1,11 +1,15 @@
-"""Training photos and their fits, prepared once into uint8 arrays.
+"""Training photos and their fits.
 
-A portrait folder holds `fits.npz` and pictures aligned to the head model's frame (the whole picture is the frame);
-a crop folder holds `fits.npz` with a camera per picture. `prepare` writes memory-mappable arrays to a cache folder.
+They come from one of three kinds of folder, which `load_faces` tells apart:
+- portraits: `fits.npz` and pictures aligned to the head model's frame (the whole picture is the frame);
+- crops: `fits.npz` with a camera per picture (scale, translation);
+- a packed set, as `python -m garface.training prepare` writes it: `images.npy` and a `fits.npz` that holds a `FaceSet`.
+The first two have their pictures decoded once into uint8 arrays in a cache folder, memory-mapped from then on.
 Command line: python -m garface.training.data --portraits DIR --crops DIR --cache DIR
 """
 import argparse
 import os
+import zlib
 from dataclasses import dataclass
 
 import cv2
@@ -89,24 +93,105 @@ def _read(path, size, grey):
     return picture if grey else picture[:, :, ::-1]
 
 
+def _cached(path, make, count):
+    """The array in `path`, memory-mapped; `make()` gives it the first time."""
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path}.{os.getpid()}.tmp.npy"      # several processes may come here at once
+        np.save(temporary, make())
+        os.replace(temporary, path)
+    pictures = np.load(path, mmap_mode="r")
+    if len(pictures) != count:
+        raise ValueError(f"{path} holds {len(pictures)} pictures, the fits are {count}: it was made from another folder; "
+                         "delete it or give another cache folder")
+    return pictures
+
+
 def _pictures(folder, count, size, grey, cache):
-    if not os.path.exists(cache):
-        inner = os.path.join(folder, "photos")
-        inner = inner if os.path.isdir(inner) else folder
-        pictures = np.stack([_read(os.path.join(inner, f"{i:05d}.webp"), size, grey) for i in range(count)])
-        os.makedirs(os.path.dirname(cache), exist_ok=True)
-        np.save(cache + ".tmp.npy", pictures)
-        os.replace(cache + ".tmp.npy", cache)
-    return np.load(cache, mmap_mode="r")
+    inner = os.path.join(folder, "photos")
+    inner = inner if os.path.isdir(inner) else folder
+    return _cached(cache, lambda: np.stack([_read(os.path.join(inner, f"{i:05d}.webp"), size, grey) for i in range(count)]),
+                   count)
 
 
 def _wide_identity(identity):
     return np.concatenate([identity, np.zeros((len(identity), 80 - identity.shape[1]))], 1).astype(np.float32)
 
 
+def fits_path(folder):
+    """Where the fits of a folder are; FileNotFoundError says what was expected there."""
+    path = os.path.join(folder, "fits.npz")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path} is missing: neither a folder of pictures with fits nor a packed set "
+                                "(see python -m garface.training prepare)")
+    return path
+
+
+def is_packed(folder):
+    return os.path.exists(os.path.join(folder, "images.npy"))
+
+
+def save_packed(faces, folder, **more):
+    """Write a `FaceSet` as a packed set; `more` arrays (a row per face, or settings) join its fits.npz."""
+    os.makedirs(folder, exist_ok=True)
+    fields = {k: getattr(faces, k) for k in faces.__dataclass_fields__ if k != "images"}
+    rotation = rotation_matrix(faces.yaw, faces.pitch, np.zeros(len(faces))).astype(np.float32)
+    np.savez(os.path.join(folder, "fits.npz"), rotation=rotation, half_mm=HALF_MM, centre_y_mm=CENTRE_Y_MM, **fields, **more)
+    # The pictures come last: a folder with them is complete.
+    temporary = os.path.join(folder, "images.tmp.npy")
+    np.save(temporary, faces.images)
+    os.replace(temporary, os.path.join(folder, "images.npy"))
+
+
+def load_packed(folder, cache=None, size=None):
+    """The `FaceSet` of a packed set; another `size` has its pictures resized once, into the cache folder (beside them
+    without one)."""
+    path = fits_path(folder)
+    fits = np.load(path)
+    images = np.load(os.path.join(folder, "images.npy"), mmap_mode="r")
+    fields = {k: fits[k] for k in FaceSet.__dataclass_fields__ if k != "images"}
+    if len(images) != len(fields["frames"]):
+        raise ValueError(f"{folder}: {len(images)} pictures and {len(fields['frames'])} fits do not belong together")
+    before = images.shape[1]
+    if size and size != before:
+        with open(path, "rb") as f:
+            name = f"packed{size}_{zlib.crc32(f.read()):08x}.npy"
+        kind, source = cv2.INTER_AREA if size < before else cv2.INTER_LINEAR, images
+        images = _cached(os.path.join(cache or folder, name),
+                         lambda: np.stack([cv2.resize(p, (size, size), interpolation=kind) for p in source]), len(images))
+        k = size / before
+        fields["frames"] = k * fields["frames"] + np.array([[0, 0, (k - 1) / 2]] * 2)
+        fields["landmarks"] = (k * fields["landmarks"] + (k - 1) / 2).astype(np.float32)
+        fields["size"] = k * fields["size"]
+    return FaceSet(images, **fields)
+
+
+def is_aligned(faces):
+    """Is every picture the aligned frame, as portraits are?"""
+    side = faces.images.shape[1]
+    middle = frame_to_picture(((side - 1) / 2,) * 2, side, 0.0)
+    return bool(np.abs(faces.frames - middle).max() < 1e-3 * side)
+
+
+def load_faces(folder, cache, size=PORTRAIT_SIZE):
+    """The `FaceSet` of a folder of portraits, of crops, or of a packed set, by what is there.
+
+    `size` [px] is that of aligned pictures; crops keep theirs. FileNotFoundError where there are no fits.
+    """
+    if is_packed(folder):
+        faces = load_packed(folder)
+        return load_packed(folder, cache, size) if is_aligned(faces) else faces
+    return load_crops(folder, cache) if "scale" in np.load(fits_path(folder)).files else load_portraits(folder, cache, size)
+
+
 def load_portraits(folder, cache, size=PORTRAIT_SIZE):
-    """Colour portraits whose whole picture is the aligned frame (230 mm)."""
-    fits = np.load(os.path.join(folder, "fits.npz"))
+    """Colour portraits whose whole picture is the aligned frame (230 mm): a folder or a packed set of them."""
+    if is_packed(folder):
+        faces = load_packed(folder, cache, size)
+        if not is_aligned(faces) or faces.images.ndim != 4:
+            raise ValueError(f"{folder}: portraits are needed here, aligned and in colour")
+        return faces
+    fits = np.load(fits_path(folder))
     n = len(fits["rotation"])
     images = _pictures(folder, n, size, False, os.path.join(cache, f"portraits{size}.npy"))
     scale = size / FRAME_MM
@@ -120,8 +205,10 @@ def load_portraits(folder, cache, size=PORTRAIT_SIZE):
 
 
 def load_crops(folder, cache):
-    """Grey crops with a weak-perspective camera each: pixel = s ((R p).x, -(R p).y) + t."""
-    fits = np.load(os.path.join(folder, "fits.npz"))
+    """Crops with a weak-perspective camera each, pixel = s ((R p).x, -(R p).y) + t, grey in a folder; or a packed set."""
+    if is_packed(folder):
+        return load_packed(folder)
+    fits = np.load(fits_path(folder))
     n = len(fits["rotation"])
     images = _pictures(folder, n, None, True, os.path.join(cache, "crops144.npy"))
     rotation, scale = fits["rotation"].astype(np.float64), fits["scale"].astype(np.float64)
@@ -150,12 +237,12 @@ def validation_crops(faces):
     return faces.subset(np.flatnonzero(faces.person % 20 == 3))
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description="Prepare the training pictures as uint8 arrays.")
     parser.add_argument("--portraits", required=True, help="folder with fits.npz and the aligned portraits")
     parser.add_argument("--crops", required=True, help="folder with fits.npz and the grey crops")
     parser.add_argument("--cache", required=True, help="folder for the arrays")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     print(load_portraits(arguments.portraits, arguments.cache).images.shape)
     print(load_crops(arguments.crops, arguments.cache).images.shape)
 

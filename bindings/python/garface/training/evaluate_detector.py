@@ -64,7 +64,7 @@ def right(face, truth):
     return (np.hypot(*(face[:2] - truth[:2])) < 0.25 * truth[2]) and abs(np.log(face[2] / truth[2])) < np.log(1.5)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--detector", required=True, help="weight file (.safetensors)")
     parser.add_argument("--photos", required=True, help="folder with photos and landmarks68.npz")
@@ -76,7 +76,7 @@ def main():
     parser.add_argument("--empty", type=int, default=200, help="face-free scenes")
     parser.add_argument("--sheet", help="write a picture of detections here")
     parser.add_argument("--seed", type=int, default=5)
-    a = parser.parse_args()
+    a = parser.parse_args(argv)
     torch.set_num_threads(1)
     network, rng = load_network(a.detector), np.random.default_rng(a.seed)
     names = [str(n) for n in np.load(os.path.join(a.photos, "landmarks68.npz"))["names"]]

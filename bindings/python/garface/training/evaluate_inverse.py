@@ -64,7 +64,7 @@ def summary(name, found, truth):
               f"failures {100 * (inner > 10).mean():4.1f} %")
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", required=True, help="weight file of the inverse network")
     parser.add_argument("--head", required=True, help="head model (.npz)")
@@ -73,7 +73,7 @@ def main():
     parser.add_argument("--passes", type=int, default=2)
     parser.add_argument("--count", type=int, default=10 ** 6)
     parser.add_argument("--sheet", help="write a picture of results here")
-    a = parser.parse_args()
+    a = parser.parse_args(argv)
     torch.set_num_threads(1)
     network, head, rng = load_network(a.network), HeadModel(a.head), np.random.default_rng(0)
     geometry = Geometry(head)

@@ -76,7 +76,7 @@ def export_detector(checkpoint, out, threshold):
     save_network(network, out, threshold=threshold)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("gar", "inverse", "detector"))
     parser.add_argument("checkpoint", help="the averaged checkpoint, ema.pt")
@@ -84,7 +84,7 @@ def main():
     parser.add_argument("--normal-sampling", choices=("area", "point"), default="area", help="how a GAR's normals were sampled")
     parser.add_argument("--threshold", type=float, default=0.5, help="the detector's default score threshold")
     parser.add_argument("--cases", help="also write inputs, outputs and gradients to compare another implementation with")
-    a = parser.parse_args()
+    a = parser.parse_args(argv)
     if a.kind == "gar":
         export_gar(a.checkpoint, a.out, a.normal_sampling)
     elif a.kind == "inverse":

@@ -67,7 +67,7 @@ class Renderings:
         return (self.gar(w, levels, noise) - photo).abs().mean(), w
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", required=True, help="averaged checkpoint of train_inverse")
     parser.add_argument("--gar", required=True, help="averaged checkpoint of train_gar")
@@ -81,7 +81,7 @@ def main():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
-    a = parser.parse_args()
+    a = parser.parse_args(argv)
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     head = HeadModel(a.head)

@@ -189,7 +189,7 @@ def train(arguments):
         p.terminate()
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
     parser.add_argument("--crops", required=True, help="folder of the grey crops")
@@ -203,7 +203,7 @@ def main():
     parser.add_argument("--producers", type=int, default=1, help="processes making scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of the training process")
     parser.add_argument("--seed", type=int, default=0)
-    train(parser.parse_args())
+    train(parser.parse_args(argv))
 
 
 if __name__ == "__main__":

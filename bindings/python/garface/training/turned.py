@@ -125,7 +125,7 @@ class Turner:
         return (skin * mask + canvas * (1 - mask)).astype(np.uint8)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--head", required=True, help="head model (.npz)")
     parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
@@ -133,7 +133,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=2)
-    a = parser.parse_args()
+    a = parser.parse_args(argv)
     cv2.setNumThreads(1)
     head, rng, start = HeadModel(a.head), np.random.default_rng(a.seed), time.time()
     portraits = training_portraits(load_portraits(a.portraits, a.cache))
