@@ -10,6 +10,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from .shared_norm import BatchNorm1d, BatchNorm2d
+
 SLOPE = 0.2
 FEATURE_EPSILON = 1e-4
 
@@ -51,7 +53,7 @@ class ConvStack(nn.Module):
         channels = [3] + [s.out for s in specs]
         self.convs = nn.ModuleList(
             nn.Conv2d(i, s.out, 3, s.stride, 1, bias=False) for i, s in zip(channels, specs))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(s.out) for s in specs)
+        self.norms = nn.ModuleList(BatchNorm2d(s.out) for s in specs)
 
     def forward(self, x):
         levels = []
@@ -83,8 +85,8 @@ def statistics(level):
 
 
 def features(levels, last):
-    """[mean, std] of each level in order, then the last map flattened channel by channel."""
-    return torch.cat([statistics(level) for level in levels] + [last.flatten(1)], 1)
+    """[mean, std] of each level in order, then the last map flattened channel by channel; in float32."""
+    return torch.cat([statistics(level.float()) for level in levels] + [last.float().flatten(1)], 1)
 
 
 class InverseNetwork(nn.Module):
@@ -103,11 +105,11 @@ class InverseNetwork(nn.Module):
         for s in specs:
             side = (side - 1) // s.stride + 1
         width = 2 * sum(s.out for s in specs if s.level) + specs[-1].out * side * side
-        self.feature_norm = nn.BatchNorm1d(width)
+        self.feature_norm = BatchNorm1d(width)
         self.trunk, self.trunk_norms = nn.ModuleList(), nn.ModuleList()
         for out in trunk:
             self.trunk.append(nn.Linear(width, out, bias=False))
-            self.trunk_norms.append(nn.BatchNorm1d(out))
+            self.trunk_norms.append(BatchNorm1d(out))
             width = out
         self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in self.head_sizes.items()})
         for head in self.heads.values():

@@ -11,6 +11,7 @@ import numpy as np
 from .convnets import INVERSE_SIZE
 from .data import CENTRE_Y_MM, HALF_MM, compose_affine, frame_to_picture, invert_affine, pixel_to_ndc
 from .detect import detect
+from .photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light
 from .scenes import SceneMaker, _rgb, degrade, skin
 
 # The left-right partner of each of the 68 points.
@@ -25,6 +26,7 @@ for _name, _n in (("identity", 80), ("expression", 55), ("pose", 6), ("landmarks
     _at += _n
 LABELS = _at
 PORTRAIT, CROP, RENDER, NEGATIVE = range(4)
+BANK_LIFE = 512        # numbered chunks that share one bank of backgrounds
 
 
 def residual_pose(similarity):
@@ -59,14 +61,14 @@ def mirror_labels(rows, identity_map, expression_swap):
 
 @dataclass
 class Jitter:
-    """How far crops stray from the aligned frame (half-normal tails are cut at 1.6 deviations of a uniform mix)."""
+    """How far crops stray from the aligned frame: uniform up to these, some much less, a few further."""
     roll: float = np.radians(20)
     scale: float = 0.2
     shift_mm: float = 0.12 * 2 * HALF_MM
 
     def draw(self, rng):
-        narrow = 0.35 if rng.random() < 0.4 else 1.0       # the second pass sees nearly aligned crops
-        roll, scale, x, y = rng.uniform(-1, 1, 4) * narrow
+        r = rng.random()      # the second pass sees nearly aligned crops; now and then the finder errs badly
+        roll, scale, x, y = rng.uniform(-1, 1, 4) * (0.35 if r < 0.4 else 1.5 if r > 0.94 else 1.0)
         return roll * self.roll, np.exp(scale * self.scale), x * self.shift_mm, y * self.shift_mm
 
 
@@ -83,6 +85,7 @@ class CropMaker:
         self.scenes = SceneMaker(portraits.subset(slice(0, 200)), crops.subset(slice(0, 200)), pictures)
         self.false_alarms = []
         self.clean = False          # True: jittered and mirrored only, no degradation
+        self._bank, self._bank_number = None, None
 
     def mine(self, rng, detector, count, side=288):
         """Collect crops at which the face detector fires in face-free pictures: the negatives that matter most."""
@@ -203,13 +206,26 @@ class CropMaker:
             row = mirror_labels(row, self.identity_map, self.expression_swap)
         if self.clean:
             return picture, row
-        if rng.random() < 0.2:
+        points = (row[FIELDS["landmarks"]].reshape(68, 2) * [1, -1] + 1) * self.size / 2 - 0.5
+        r = rng.random()
+        if r < 0.2:
             picture = self._occlude(rng, picture)
-        if rng.random() < 0.12:      # low resolution
-            n = int(self.size * rng.uniform(0.3, 0.7))
-            small = cv2.resize(picture, (n, n), interpolation=cv2.INTER_AREA)
-            picture = cv2.resize(small, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        elif r < 0.24:
+            picture = glasses(rng, picture, points)
+        elif r < 0.27:
+            picture = face_mask(rng, picture, points)
+        for share, effect in ((0.15, uneven_light), (0.05, extreme_exposure), (0.14, small_face), (0.06, sharpen)):
+            if rng.random() < share:
+                picture = effect(rng, picture)
         return degrade(rng, picture), row
+
+    def numbered(self, seed, number, count, mix):
+        """Chunk `number` of a run: a function of (seed, number) and the material alone, whoever makes it and when."""
+        if self._bank_number != number // BANK_LIFE:
+            self._bank_number = number // BANK_LIFE
+            self._bank = self.scenes.new_bank(np.random.default_rng([seed, 1, self._bank_number]))
+        self.scenes.use_bank(self._bank)
+        return self.chunk(np.random.default_rng([seed, 2, number]), count, mix)
 
     def chunk(self, rng, count, mix):
         """`count` samples with kinds drawn from `mix` {kind: share}: ([n,S,S,3] uint8, [n,LABELS] float32)"""

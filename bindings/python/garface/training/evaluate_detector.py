@@ -17,7 +17,7 @@ from .detect import detect
 from .evaluate_inverse import read
 from .export import load_network
 from .normals import HeadModel
-from .train_inverse import Geometry
+from .inverse_losses import Geometry
 from .scenes import HELD_OUT_PICTURES, degrade, gradient, noise_texture, package_pictures, shapes, stripes
 
 

@@ -17,7 +17,7 @@ from .data import compose_affine, frame_to_picture, pixel_to_ndc
 from .detect import detect
 from .export import load_network
 from .normals import HeadModel
-from .train_inverse import Geometry, interocular
+from .inverse_losses import Geometry, interocular
 
 
 def crop(photo, frame, size):

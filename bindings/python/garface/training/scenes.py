@@ -153,6 +153,7 @@ class SceneMaker:
     """Makes scenes out of portraits and crops (`FaceSet`) and package pictures."""
 
     MIPS = (96, 64, 44)
+    BANK = 500
 
     def __init__(self, portraits, crops, pictures, extra=()):
         self.pictures = pictures
@@ -187,14 +188,22 @@ class SceneMaker:
             return shapes(rng, size, self.picture_piece(rng, size))
         return self.shuffled(rng, size)
 
+    def new_bank(self, rng):
+        """As many backgrounds as `banked` draws from."""
+        return [self.background(rng, PATCH) for _ in range(self.BANK)]
+
+    def use_bank(self, bank):
+        """Draw from a copy of `bank`: what is drawn then depends on it and on the generator alone, not on the past."""
+        self._bank = list(bank)
+
     def banked(self, rng, size):
         """A piece of an earlier background, turned at random; cheaper than a new one."""
-        if len(self._bank) < 500 or rng.random() < 0.02:
+        if len(self._bank) < self.BANK or rng.random() < 0.02:
             made = self.background(rng, PATCH)
-            if len(self._bank) < 500:
+            if len(self._bank) < self.BANK:
                 self._bank.append(made)
             else:
-                self._bank[rng.integers(500)] = made
+                self._bank[rng.integers(self.BANK)] = made
         piece = self._bank[rng.integers(len(self._bank))]
         y, x = rng.integers(0, PATCH - size + 1, 2)
         piece = piece[y:y + size, x:x + size]

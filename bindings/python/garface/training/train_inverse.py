@@ -1,36 +1,49 @@
 """Train the inverse network: aligned crop -> identity, expression, pose, w and landmarks.
 
-Material: portraits, real grey crops and (with --renders) renders of a trained GAR whose parameters are known exactly;
-with --gar the GAR's encoder teaches w on the portraits. One process makes crops, the other trains on a rolling pool.
-Resumes from OUT/state.pt; OUT/ema.pt holds the averaged weights. Stops after --minutes, or when OUT/stop appears.
+Material: portraits, real crops and (with --renders) renders of a trained GAR whose parameters are known exactly; each a
+folder with fits or a packed set. With --gar the GAR's encoder teaches w on the portraits, and with --render-weight the
+GAR, given the predicted w and the fitted normals, has to show the photo.
+
+Every random number follows from --seed and the step or the number of a chunk of crops, and the schedule counts steps: a
+run that was stopped (--minutes, --until, or a file OUT/stop) and started again ends in the same weights, to the bit on one machine
+with the same settings. It makes its pool of crops anew first. Several processes: torchrun --nproc_per_node=N -m
+garface.training train-inverse ...; the loss is that of one process with the whole batch. On a GPU the network runs in
+bfloat16 autocast.
+
+OUT: ema.pt (averaged weights), state.pt (to resume), curves.jsonl, curves.png, sample.png (held-out crops: true points
+green, landmark head yellow, model red).
 """
 import argparse
+import functools
+import glob
 import os
-import queue
 import time
+import zlib
 
 import cv2
 import numpy as np
 import torch
-import torch.multiprocessing as multiprocessing
-import torch.nn.functional as F
 
-from .convnets import INVERSE_SIZE, InverseNetwork
+from . import curves, distributed, inverse_sheet
+from .convnets import InverseNetwork, load_inverse
+from .crop_pool import CropPool, LocalSource, PoolPlan, ProcessSource
 from .crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER, CropMaker, mirror_labels
-from .data import (CENTRE_Y_MM, HALF_MM, load_crops, load_portraits, rotation_matrix, training_crops, training_portraits,
-                   validation_crops)
+from .data import load_crops, load_portraits, training_crops, training_portraits, validation_crops
 from .export import load_network
-from .networks import channels_last, load_gar
+from .inverse_losses import Geometry, losses, weighted_mean
+from .networks import channels_last
 from .normals import HeadModel
 from .renders import load_renders
 from .scenes import TRAINING_PICTURES, package_pictures
+from .teacher import RenderMatch, Teacher
 from .train_detector import average, to_input
 
-CHUNK = 256
 MIX = {PORTRAIT: 0.22, CROP: 0.40, RENDER: 0.29, NEGATIVE: 0.09}
+FALSE_ALARMS = 300
 
 
 def load_sets(arguments):
+    """(head, portraits, crops, (renders or None, their w or None))"""
     head = HeadModel(arguments.head)
     portraits = load_portraits(arguments.portraits, arguments.cache)
     crops = load_crops(arguments.crops, arguments.cache)
@@ -38,125 +51,27 @@ def load_sets(arguments):
     return head, portraits, crops, renders
 
 
-def produce(arguments, seed, channel, stop):
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    os.nice(1)
-    head, portraits, crops, (renders, _) = load_sets(arguments)
-    maker = CropMaker(training_portraits(portraits), training_crops(crops), renders, package_pictures(TRAINING_PICTURES), head)
-    rng = np.random.default_rng(seed)
+def backgrounds(arguments):
+    """Pictures without a face: those of the folder, or those inside scikit-image and scikit-learn."""
+    if not arguments.backgrounds:
+        return package_pictures(TRAINING_PICTURES)
+    read = [cv2.imread(p, cv2.IMREAD_COLOR) for p in sorted(glob.glob(os.path.join(arguments.backgrounds, "*")))]
+    found = [np.ascontiguousarray(p[:, :, ::-1]) for p in read if p is not None]
+    if not found:
+        raise ValueError(f"{arguments.backgrounds}: holds no pictures")
+    return found
+
+
+def chunk_maker(arguments, sets=None):
+    """The function that makes chunk k of a run; `sets` as from `load_sets`, read again where not given."""
+    head, portraits, crops, (renders, _) = sets or load_sets(arguments)
+    maker = CropMaker(training_portraits(portraits), training_crops(crops), renders, backgrounds(arguments), head)
     if arguments.detector:
-        maker.mine(rng, load_network(arguments.detector), 300)
-    while not stop.is_set():
-        chunk = maker.chunk(rng, CHUNK, MIX)
-        while not stop.is_set():
-            try:
-                channel.put(chunk, timeout=1)
-                break
-            except queue.Full:
-                pass
+        maker.mine(np.random.default_rng([arguments.seed, 0]), load_network(arguments.detector), FALSE_ALARMS)
 
-
-def teacher_codes(gar_path, portraits, head, cache):
-    """(w of each portrait as the GAR's encoder sees it [N,L], w of its mirror image [N,L], mean w [L])"""
-    gar, encoder = load_gar(gar_path)
-    size = gar.size
-    path = os.path.join(cache, f"portrait_normals{size}_{len(portraits)}.npy")
-    if not os.path.exists(path):
-        maps = [head.normal_maps(portraits.identity[i:i + 64], portraits.expression[i:i + 64],
-                                 rotation_matrix(portraits.yaw[i:i + 64], portraits.pitch[i:i + 64], 0.0), size)
-                for i in range(0, len(portraits), 64)]
-        np.save(path, np.concatenate(maps))
-    normals, flip = np.load(path, mmap_mode="r"), torch.tensor([-1.0, 1, 1])[:, None, None]
-    codes, mirrored = [], []
-    with torch.no_grad():
-        for i in range(0, len(portraits), 64):
-            x = np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in portraits.images[i:i + 64]])
-            x, n = to_input(x), torch.from_numpy(np.array(normals[i:i + 64])).float() / 127
-            codes.append(encoder(torch.cat([x, n], 1)))
-            mirrored.append(encoder(torch.cat([x, n * flip], 1).flip(3)))
-    return torch.cat(codes).numpy(), torch.cat(mirrored).numpy(), gar.mean_w().numpy()
-
-
-class Geometry:
-    """Projects predicted coefficients and pose to the 68 model points in the crop's NDC."""
-
-    def __init__(self, head):
-        self.mean, self.identity, self.expression = (
-            torch.from_numpy(v) for v in (head.landmark_mean, head.landmark_identity, head.landmark_expression))
-        self.identity_weight = torch.from_numpy(head.identity_rms ** 2 / (head.identity_rms ** 2).sum())
-
-    def project(self, identity, expression, pose):
-        points = (self.mean + torch.einsum("nk,kld->nld", identity, self.identity)
-                  + torch.einsum("nk,kld->nld", expression.clamp(0, 1), self.expression))
-        yaw, pitch, roll, log_scale, tx, ty = pose.unbind(1)
-        cy, sy, cp, sp = yaw.cos()[:, None], yaw.sin()[:, None], pitch.cos()[:, None], pitch.sin()[:, None]
-        x, y, z = points.unbind(2)
-        x, z = cy * x + sy * z, cy * z - sy * x            # Ry(yaw)
-        y = cp * y + sp * z                                # Rx(-pitch), the row that is seen
-        s = log_scale.exp()
-        c, n = (s * roll.cos())[:, None], (s * roll.sin())[:, None]
-        return torch.stack([(c * x - n * y + tx[:, None]) / HALF_MM,
-                            (n * x + c * y + ty[:, None] - CENTRE_Y_MM) / HALF_MM], 2)
-
-
-POSE_UNIT = torch.tensor([0.1, 0.1, 0.1, 0.05, 4.0, 4.0])
-
-
-def losses(out, labels, w_target, w_known, geometry):
-    """Dictionary of scalar loss terms, weighted."""
-    field = {k: labels[:, v] for k, v in FIELDS.items()}
-    kind = field["kind"][:, 0]
-    face, exact = (kind != NEGATIVE).float(), (kind == RENDER).float()
-    count = face.sum().clamp(min=1)
-
-    def over_faces(value):
-        return (value * face).sum() / count
-    target = field["landmarks"].reshape(-1, 68, 2)
-    points = out["landmarks"].reshape(-1, 68, 2)
-    distance = (points - target).abs().sum(2)
-    log_sigma = out["landmark_log_sigma"].clamp(-6, 0)
-    terms = {"landmarks": over_faces(distance.mean(1)) / 0.02,
-             "sigma": 0.3 * over_faces((distance.detach() * (-log_sigma).exp() + 2 * log_sigma).mean(1))}
-    projected = geometry.project(out["identity"], out["expression"], out["pose"])
-    terms["geometry"] = 0.5 * over_faces((projected - target).abs().sum(2).mean(1)) / 0.02
-    terms["pose"] = 0.3 * over_faces(((out["pose"] - field["pose"]) / POSE_UNIT).abs().mean(1))
-    error = (out["identity"] - field["identity"]).square() * geometry.identity_weight
-    known = torch.ones(80)
-    known[60:] = 0                           # the fits of photos say nothing about the last modes ...
-    fits = ((error * known).sum(1) + 0.02 * (out["identity"].square() * (1 - known)).mean(1)) * (1 - exact)
-    terms["identity"] = 2.0 * over_faces(error.sum(1) * exact + 0.5 * fits)
-    terms["expression"] = 4.0 * over_faces((out["expression"] - field["expression"]).abs().mean(1))
-    terms["w"] = 0.5 * ((out["w"] - w_target).square().mean(1) * w_known).sum() / w_known.sum().clamp(min=1)
-    terms["face"] = 0.3 * F.binary_cross_entropy_with_logits(out["face"][:, 0], face)
-    return terms
-
-
-def interocular(points, target):
-    """Mean distance over the distance of the outer eye corners, per sample [N]; and over the inner 51 points."""
-    distance = np.linalg.norm(points - target, axis=2)
-    eyes = np.linalg.norm(target[:, 36] - target[:, 45], axis=1)
-    return distance.mean(1) / eyes, distance[:, 17:].mean(1) / eyes
-
-
-def validate(network, images, labels, geometry):
-    network.eval()
-    with torch.no_grad():
-        parts = [network(to_input(images[i:i + 64])) for i in range(0, len(images), 64)]
-    out = {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
-    kind, result = labels[:, FIELDS["kind"]][:, 0], []
-    target = labels[:, FIELDS["landmarks"]].reshape(-1, 68, 2)
-    projected = geometry.project(out["identity"], out["expression"], out["pose"]).numpy()
-    for k, name in ((PORTRAIT, "portraits"), (CROP, "crops")):
-        m = kind == k
-        direct = np.median(interocular(out["landmarks"].reshape(-1, 68, 2).numpy()[m], target[m])[0])
-        model = np.median(interocular(projected[m], target[m])[0])
-        yaw = np.degrees(np.median(np.abs(out["pose"].numpy()[m, 0] - labels[m, FIELDS["pose"]][:, 0])))
-        result.append(f"{name} {100 * direct:.2f} % projected {100 * model:.2f} % yaw {yaw:.1f}")
-    logit = out["face"][:, 0].numpy()
-    wrong = ((logit > 0) != (kind != NEGATIVE)).mean()
-    network.train()
-    return "; ".join(result) + f"; face wrong {100 * wrong:.1f} %"
+    def make(number):
+        return maker.numbered(arguments.seed, number, arguments.chunk, MIX)
+    return make
 
 
 def principal_landmarks(network, labels):
@@ -164,148 +79,277 @@ def principal_landmarks(network, labels):
     known = labels[labels[:, FIELDS["kind"]][:, 0] != NEGATIVE][:, FIELDS["landmarks"]]
     mean = known.mean(0)
     _, s, vt = np.linalg.svd(known - mean, full_matrices=False)
-    deviation = np.maximum(s / np.sqrt(len(known)), 0.003)
+    deviation = np.full(136, 0.003)
+    deviation[:len(s)] = np.maximum(s / np.sqrt(len(known)), 0.003)
+    basis = np.eye(136)
+    basis[:, :len(s)] = vt.T
     network.landmark_mean.copy_(torch.from_numpy(mean))
-    network.landmark_basis.copy_(torch.from_numpy(vt.T * deviation))
+    network.landmark_basis.copy_(torch.from_numpy(basis * deviation))
+
+
+def rate_at(step, steps, highest):
+    """Learning rate of a step: up over the first 200, then down half a cosine."""
+    return float(highest * min(1.0, (step + 1) / 200) * max(0.003, 0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))))
+
+
+def perturbed(images, labels, rng, plan, rank, world, mirror):
+    """Fresh mirroring and exposure at every use: (network input [b,3,S,S], label rows [b,LABELS]) of the rank's slice.
+
+    The draw is the whole batch's, of which the rank takes its part.
+    """
+    flip, gain, offset = (distributed.share(v, rank, world) for v in (
+        rng.random(plan.batch) < 0.5, np.exp(rng.normal(0, 0.12, (plan.batch, 1, 1, 1))),
+        rng.normal(0, 0.1, (plan.batch, 1, 1, 1))))
+    rows = np.where(flip[:, None], mirror_labels(labels, *mirror), labels).astype(np.float32)
+    x = to_input(images)
+    x = torch.where(torch.from_numpy(flip)[:, None, None, None], x.flip(3), x)
+    return (x * torch.from_numpy(gain).float() + torch.from_numpy(offset).float()).clamp(-1, 1), rows
+
+
+class InverseTrainer:
+    """Network, average and optimiser; one training step on this rank's slice of a batch."""
+
+    def __init__(self, arguments, plan, head, teacher=None, match=None, rank=0, world=1, device="cpu"):
+        self.a, self.plan, self.rank, self.world, self.device = arguments, plan, rank, world, torch.device(device)
+        self.teacher, self.match, self.geometry = teacher, match, Geometry(head, device)
+        self.mirror = head.identity_mirror()[0], head.expression_swap()
+        latent = teacher.latent if teacher else arguments.latent
+        torch.manual_seed(arguments.seed)
+        self.network, self.ema = (self._new(latent) for _ in range(2))
+        self.ema.load_state_dict(self.network.state_dict())
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=arguments.rate, weight_decay=2e-2)
+        self.step = 0
+
+    def _new(self, latent):
+        network = load_inverse(self.a.initial, latent) if self.a.initial else InverseNetwork(latent)
+        return channels_last(network).to(self.device).train()
+
+    def begin(self, labels):
+        """Before the first step of a new run; `labels` of the first pool, the same on every rank."""
+        if not self.a.initial:
+            principal_landmarks(self.network, labels)
+        distributed.broadcast(self.network, self.world)
+        self.ema.load_state_dict(self.network.state_dict())
+
+    def train_step(self, images, labels, rng):
+        """{name: loss term} of this rank; their mean over the ranks is the whole batch's."""
+        x, rows = perturbed(images, labels, rng, self.plan, self.rank, self.world, self.mirror)
+        x = x.to(self.device).contiguous(memory_format=torch.channels_last)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(self.step, self.a.steps, self.a.rate)
+        half = self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            out = {k: v.float() for k, v in self.network(x).items()}
+        target = torch.zeros_like(out["w"])
+        known = torch.zeros(len(x), device=self.device)
+        scaled = out
+        if self.teacher:
+            target, known = (torch.from_numpy(v).to(self.device) for v in self.teacher.targets(rows))
+            scaled = dict(out, w=out["w"] / self.teacher.scale)
+        terms = losses(scaled, torch.from_numpy(rows).to(self.device), target, known, self.geometry, self.world)
+        if self.match:
+            terms["render"] = self.a.render_weight * self._render(out["w"], rows)
+        loss = sum(terms.values())
+        self.optimizer.zero_grad()
+        loss.backward()
+        distributed.average_gradients(self.network.parameters(), self.world)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)
+        self.optimizer.step()
+        self.step += 1
+        average(self.ema, self.network, min(0.998, self.step / (self.step + 20)))
+        return {k: v.item() for k, v in terms.items()}
+
+    def _render(self, w, rows):
+        """Mean render difference over one real photo per lane of the whole batch."""
+        chosen = self.match.choose(rows, len(self.plan.own_lanes(self.rank, self.world)))
+        if len(chosen):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                difference = self.match(w[torch.from_numpy(chosen).to(self.device)], rows[chosen])
+        else:
+            difference = w.sum(1)[:0]
+        return weighted_mean(difference, torch.ones_like(difference), self.world)
+
+    def settings(self):
+        """What a run has to keep for a resumption to be the same run."""
+        def contents(path):
+            with open(path, "rb") as f:
+                return zlib.crc32(f.read())
+        kept = {k: getattr(self.a, k) for k in ("seed", "steps", "batch", "rate", "reuse", "pool", "lanes", "chunk",
+                                                "render_weight")}
+        return kept | {"gar": contents(self.a.gar) if self.a.gar else 0}
+
+    def save(self, folder):
+        def write(name, state):
+            torch.save(state, os.path.join(folder, name + ".tmp"))
+            os.replace(os.path.join(folder, name + ".tmp"), os.path.join(folder, name + ".pt"))
+        write("ema", self.ema.checkpoint())
+        write("state", {"network": self.network.state_dict(), "ema": self.ema.state_dict(),
+                        "optimizer": self.optimizer.state_dict(), "step": self.step, "settings": self.settings()})
+
+    def load(self, path):
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        before, now = state.get("settings", {}), self.settings()
+        changed = [f"{k} {before.get(k)} -> {v}" for k, v in now.items() if before.get(k) != v]
+        if changed and self.rank == 0:
+            print("resumes with other settings, so not as an unbroken run would go on: " + ", ".join(changed), flush=True)
+
+
+class Reporter:
+    """Loss curves, sample sheet and lines of text; only rank 0 writes, all ranks have to call."""
+
+    def __init__(self, trainer, held_out, folder, every):
+        self.trainer, self.held_out, self.folder, self.every = trainer, held_out, folder, every
+        self.sums, self.count, self.since = {}, 0, time.time()
+
+    def add(self, terms):
+        for k, v in terms.items():
+            self.sums[k] = self.sums.get(k, 0.0) + v
+        self.count += 1
+
+    def losses(self):
+        t = self.trainer
+        means = {k: distributed.mean(v / self.count, t.world) for k, v in self.sums.items()}
+        means = {"loss": sum(means.values()), **means}
+        if t.rank == 0:
+            speed = self.count * t.plan.batch / (time.time() - self.since)
+            print(f"{t.step} of {t.a.steps} {speed:.0f}/s " + " ".join(f"{k} {v:.3f}" for k, v in means.items()), flush=True)
+            curves.record(os.path.join(self.folder, "curves.jsonl"), t.step, means)
+        self.sums, self.count, self.since = {}, 0, time.time()
+
+    def check(self):
+        """Validate the averaged network and draw."""
+        t, since = self.trainer, time.time()
+        if t.rank == 0:
+            images, labels = self.held_out
+            out, geometry = inverse_sheet.read(t.ema, images, t.device), self._geometry()
+            found = inverse_sheet.measure(out, labels, geometry)
+            print(f"{t.step} held out: " + ", ".join(f"{k} {v:.2f}" for k, v in found.items()), flush=True)
+            curves.record(os.path.join(self.folder, "held_out.jsonl"), t.step, found)
+            curves.draw(os.path.join(self.folder, "curves.jsonl"), os.path.join(self.folder, "curves.png"))
+            curves.draw(os.path.join(self.folder, "held_out.jsonl"), os.path.join(self.folder, "held_out.png"))
+            inverse_sheet.write(os.path.join(self.folder, "sample.png"), images, labels, out, geometry)
+        self.since += time.time() - since
+
+    def _geometry(self):
+        """The trainer's geometry on the CPU."""
+        geometry = Geometry.__new__(Geometry)
+        geometry.__dict__ = {k: v.cpu() for k, v in vars(self.trainer.geometry).items()}
+        return geometry
+
+
+def held_out_crops(arguments, head, portraits, crops, count):
+    """(images, labels) of crops from faces that are never trained on."""
+    test = portraits.subset(np.flatnonzero(portraits.index % 15 == 7))
+    people = validation_crops(crops)
+    if not len(test) or not len(people):
+        raise ValueError("no face is left to validate on: every fifteenth portrait (number % 15 == 7) and the crops of every "
+                         "twentieth person (person % 20 == 3) are kept for it")
+    maker = CropMaker(test, people, None, backgrounds(arguments), head)
+    return maker.chunk(np.random.default_rng(7), count, {PORTRAIT: 0.45, CROP: 0.45, NEGATIVE: 0.1})
 
 
 def train(arguments):
     torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(1)
+    rank, world = distributed.start()
+    device = distributed.device()
+    if device.type == "cuda":      # for the same bits again
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
     os.makedirs(arguments.out, exist_ok=True)
-    head, portraits, crops, (renders, render_w) = load_sets(arguments)
-    test = portraits.subset(np.flatnonzero(portraits.index % 15 == 7))
-    held_out = CropMaker(test, validation_crops(crops), None, package_pictures(TRAINING_PICTURES), head)
-    val_images, val_labels = held_out.chunk(np.random.default_rng(7), 500, {PORTRAIT: 0.45, CROP: 0.45, NEGATIVE: 0.1})
-    train_portraits = training_portraits(portraits)
-    geometry, identity_map, swap = Geometry(head), held_out.identity_map, head.expression_swap()
-
-    context = multiprocessing.get_context("spawn")
-    channel, stop = context.Queue(2), context.Event()
-    state_path = os.path.join(arguments.out, "state.pt")
-    step, state = 0, None
-    if os.path.exists(state_path):
-        state = torch.load(state_path, weights_only=True)
-        step = state["step"]
-    producers = [context.Process(target=produce, args=(arguments, arguments.seed + 1000 * k + step, channel, stop), daemon=True)
-                 for k in range(arguments.producers)]
-    for p in producers:
-        p.start()
-    images = np.zeros((arguments.pool, INVERSE_SIZE, INVERSE_SIZE, 3), np.uint8)
-    labels = np.zeros((arguments.pool, LABELS), np.float32)
-    filled = written = 0
-
-    def receive(block):
-        nonlocal filled, written
-        try:
-            chunk, rows = channel.get(block=block, timeout=600)
-        except queue.Empty:
-            return False
-        at = (written + np.arange(len(chunk))) % arguments.pool
-        images[at], labels[at] = chunk, rows
-        written += len(chunk)
-        filled = min(arguments.pool, written)
-        return True
-
-    codes = None
+    plan = PoolPlan(arguments.seed, arguments.batch, arguments.reuse, arguments.pool, arguments.lanes, arguments.chunk)
+    sets = head, portraits, crops, (_, render_w) = load_sets(arguments)
+    held_out = held_out_crops(arguments, head, portraits, crops, arguments.held_out) if rank == 0 else None
+    teacher = match = None
     if arguments.gar:
-        codes, codes_mirrored, mean_w = teacher_codes(arguments.gar, train_portraits, head, arguments.cache)
-        w_scale = np.std(np.concatenate([codes, render_w]) if render_w is not None else codes)
-        latent = len(mean_w)
+        teacher = Teacher(arguments.gar, training_portraits(portraits), render_w, head, arguments.cache, device)
+        if arguments.render_weight > 0:
+            match = RenderMatch(teacher, head, {PORTRAIT: training_portraits(portraits), CROP: training_crops(crops)})
+    trainer = InverseTrainer(arguments, plan, head, teacher, match, rank, world, device)
+    state = os.path.join(arguments.out, "state.pt")
+    if os.path.exists(state):
+        trainer.load(state)
+    if arguments.producers:
+        def source(first, lanes):
+            return ProcessSource(chunk_maker, arguments, plan, first, lanes, arguments.producers)
     else:
-        latent = arguments.latent
-    while filled < min(2048, arguments.pool):
-        receive(True)
-    network, ema = channels_last(InverseNetwork(latent)), channels_last(InverseNetwork(latent))
-    if state is None:
-        principal_landmarks(network, labels[:filled])
-        ema.load_state_dict(network.state_dict())
-    else:
-        network.load_state_dict(state["network"])
-        ema.load_state_dict(state["ema"])
-    optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=2e-2)
-    if state is not None:
-        optimizer.load_state_dict(state["optimizer"])
-    network.train()
-    rng = np.random.default_rng(arguments.seed + step)
-    start = last = time.time()
-    sums, drawn, first = {}, 0, step
-    while True:
-        while drawn > arguments.reuse * (written - 2048) and receive(True):      # otherwise the producer waits
-            pass
-        elapsed = (time.time() - start) / 60
-        progress = min(1.0, elapsed / arguments.minutes)
-        warm = min(1.0, (step - first + 1) / 200)
-        for group in optimizer.param_groups:
-            group["lr"] = float(arguments.rate * warm * max(0.003, 0.5 + 0.5 * np.cos(np.pi * progress)))
-        picked = rng.integers(0, filled, arguments.batch)
-        drawn += arguments.batch
-        x, rows = to_input(images[picked]), labels[picked]
-        flip = rng.random(arguments.batch) < 0.5
-        rows = np.where(flip[:, None], mirror_labels(rows, identity_map, swap), rows).astype(np.float32)
-        x = torch.where(torch.from_numpy(flip)[:, None, None, None], x.flip(3), x)
-        gain = torch.from_numpy(np.exp(rng.normal(0, 0.12, (arguments.batch, 1, 1, 1)))).float()
-        x = (x * gain + torch.from_numpy(rng.normal(0, 0.1, (arguments.batch, 1, 1, 1))).float()).clamp(-1, 1)
-        w_target, w_known = np.zeros((arguments.batch, latent), np.float32), np.zeros(arguments.batch, np.float32)
-        if codes is not None:
-            kind, source = rows[:, FIELDS["kind"]][:, 0], rows[:, FIELDS["source"]][:, 0].astype(int)
-            is_mirror = rows[:, FIELDS["mirrored"]][:, 0] > 0.5
-            for m, table in ((kind == PORTRAIT) & ~is_mirror, codes), ((kind == PORTRAIT) & is_mirror, codes_mirrored), \
-                    ((kind == RENDER) & ~is_mirror, render_w):
-                if m.any() and table is not None:
-                    w_target[m], w_known[m] = (table[source[m]] - mean_w), 1
-        out = network(x.contiguous(memory_format=torch.channels_last))
-        w_out = dict(out)
-        if codes is not None:
-            w_out["w"], w_target = out["w"] / w_scale, w_target / w_scale
-        terms = losses(w_out, torch.from_numpy(rows), torch.from_numpy(w_target).float(), torch.from_numpy(w_known), geometry)
-        loss = sum(terms.values())
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 20.0)
-        optimizer.step()
-        step += 1
-        average(ema, network, min(0.998, (step - first) / (step - first + 20)) if first == 0 else 0.998)
-        for k, v in terms.items():
-            sums[k] = sums.get(k, 0.0) + v.item()
-        done = progress >= 1 or os.path.exists(os.path.join(arguments.out, "stop"))
-        if step % 200 == 0 or done:
-            print(f"{step} {elapsed:.1f} min {200 * arguments.batch / (time.time() - last):.0f}/s made {written} "
-                  + " ".join(f"{k} {v / 200:.3f}" for k, v in sums.items()), flush=True)
-            sums, last = {}, time.time()
-        if step % 1000 == 0 or done:
-            print(step, validate(ema, val_images, val_labels, geometry), flush=True)
-            torch.save(ema.checkpoint(), os.path.join(arguments.out, "ema.tmp"))
-            os.replace(os.path.join(arguments.out, "ema.tmp"), os.path.join(arguments.out, "ema.pt"))
-            torch.save({"network": network.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(),
-                        "step": step}, state_path)
-            last = time.time()
+        def source(first, lanes):
+            return LocalSource(chunk_maker(arguments, sets))
+    pool = CropPool(plan, source, trainer.step, rank, world)
+    try:
+        if trainer.step == 0:
+            labels = distributed.gather(pool.present_labels(0), world)
+            trainer.begin(labels.reshape(-1, LABELS))
+        else:
+            pool.advance(trainer.step)
+        run(arguments, trainer, pool, Reporter(trainer, held_out, arguments.out, arguments.report))
+    finally:
+        pool.close()
+        distributed.stop()
+
+
+def run(arguments, trainer, pool, reporter):
+    """Steps until --steps, --until, --minutes or OUT/stop."""
+    start, world, rank = time.time(), trainer.world, trainer.rank
+    limit = float("inf") if arguments.minutes is None else arguments.minutes * 60
+    last = min(arguments.steps, arguments.until or arguments.steps)
+    stop = os.path.join(arguments.out, "stop")
+    while trainer.step < last:
+        rng = trainer.plan.random(trainer.step)
+        images, labels = pool.draw(trainer.step, rng)
+        reporter.add(trainer.train_step(images, labels, rng))
+        interrupted = distributed.agree(time.time() - start > limit or os.path.exists(stop), world)
+        done = interrupted or trainer.step >= last
+        if trainer.step % arguments.report == 0 or done:
+            reporter.losses()
+        if trainer.step % arguments.save == 0 or done:
+            reporter.check()
+            if rank == 0:
+                trainer.save(arguments.out)
         if done:
             break
-    stop.set()
-    for p in producers:
-        p.terminate()
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    whole = functools.partial(parser.add_argument, type=int)
     parser.add_argument("--head", required=True, help="head model (.npz)")
-    parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
-    parser.add_argument("--crops", required=True, help="folder of the grey crops")
+    parser.add_argument("--portraits", required=True, help="aligned colour portraits: a folder with fits or a packed set")
+    parser.add_argument("--crops", required=True, help="crops of real photos: a folder with fits or a packed set")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="folder for checkpoints")
     parser.add_argument("--renders", help="renders with known parameters (see garface.training.renders)")
     parser.add_argument("--gar", help="averaged checkpoint of train_gar: its encoder teaches w on the portraits")
+    parser.add_argument("--render-weight", type=float, default=0.0,
+                        help="weight of the match between photo and render of the predicted w on --lanes photos a step (with "
+                             "--gar; 0: off, as it costs as many forward and backward passes of the renderer)")
     parser.add_argument("--detector", help="weight file of the face detector: its false alarms become negatives")
-    parser.add_argument("--latent", type=int, default=256, help="size of w when no --gar is given")
-    parser.add_argument("--minutes", type=float, default=50, help="training time; the learning rate falls to zero over it")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--backgrounds", help="folder of pictures without faces; default: those inside scikit-image, -learn")
+    parser.add_argument("--initial", help="checkpoint (ema.pt) whose weights a new run starts from")
+    whole("--latent", default=256, help="size of w when no --gar is given")
+    whole("--steps", default=40000, help="length of the run; the learning rate falls to zero over it")
+    whole("--until", help="stop and save at this step of them; the run can be resumed")
+    parser.add_argument("--minutes", type=float, help="stop and save after so long; the run can be resumed")
+    whole("--batch", default=32, help="samples a step, over all processes")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
-    parser.add_argument("--pool", type=int, default=60000, help="crops kept in memory")
-    parser.add_argument("--reuse", type=float, default=4, help="how often a crop is used on average before a new one is awaited")
-    parser.add_argument("--producers", type=int, default=1, help="processes making crops")
-    parser.add_argument("--threads", type=int, default=1, help="threads of the training process")
-    parser.add_argument("--seed", type=int, default=0)
-    train(parser.parse_args())
+    whole("--pool", default=16384, help="crops kept in memory, over all processes; made anew on resumption")
+    parser.add_argument("--reuse", type=float, default=4, help="how often a crop is drawn on average")
+    whole("--lanes", default=8, help="parts of batch and pool that processes can share")
+    whole("--chunk", default=64, help="crops made at a time")
+    whole("--producers", default=1, help="processes making crops, per training process (0: make them in between)")
+    whole("--threads", default=1, help="threads of the training process")
+    whole("--report", default=200, help="steps between lines and points of the curves")
+    whole("--save", default=1000, help="steps between checkpoints and pictures")
+    whole("--held-out", default=500, help="held-out crops to validate on")
+    whole("--seed", default=0)
+    arguments = parser.parse_args(argv)
+    if arguments.render_weight > 0 and not arguments.gar:
+        parser.error("--render-weight needs --gar")
+    train(arguments)
 
 
 if __name__ == "__main__":
