@@ -1,7 +1,5 @@
 """The training code runs on synthetic data, and exported files give the same numbers as the networks they came from."""
-import json
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +15,10 @@ from garface.training import crops as crops_module  # noqa: E402
 from garface.training.convnets import FaceDetector, InverseNetwork  # noqa: E402
 from garface.training.data import FaceSet, frame_to_picture, rotation_angles, rotation_matrix  # noqa: E402
 from garface.training.detect import detect  # noqa: E402
-from garface.training.export import export_gar, load_network, save_network  # noqa: E402
-from garface.training.networks import load_gar, pyramid  # noqa: E402
+from garface.training.export import load_network, save_network  # noqa: E402
 from garface.training.normals import _normal_map, _vertex_normals  # noqa: E402
 from garface.training.scenes import PATCH, SceneMaker, targets  # noqa: E402
 from garface.training.train_detector import losses as detector_losses, to_input  # noqa: E402
-from garface.training.train_gar import Trainer  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -145,30 +141,3 @@ def test_normal_map_of_a_tilted_square():
     _normal_map(v, n, tri, 32, depth, out)
     np.testing.assert_allclose(out[16, 16], [np.sin(tilt), 0, np.cos(tilt)], atol=1e-6)
     assert not out[0].any()
-
-
-def test_gar_steps_and_export(tmp_path):
-    torch.manual_seed(0)
-    a = Namespace(size=16, base=8, latent=12, depth=2, style_maps=8, rate=0.002, batch=4, r1=1e-4, consistency=1.0)
-    trainer = Trainer(a, "cpu")
-    x, n = torch.rand(4, 3, 16, 16) * 2 - 1, torch.rand(4, 3, 16, 16) * 2 - 1
-    before = [p.clone() for p in trainer.average.parameters()]
-    for _ in range(2):
-        trainer.discriminate(x, n, n.flip(0))
-        values = trainer.generate(x, n, n[:2], n[:1])
-        trainer.ema()
-        trainer.step += 1
-    assert all(np.isfinite(v) for v in values.values())
-    assert any((p != q).any() for p, q in zip(before, trainer.average.parameters()))
-    trainer.save(str(tmp_path))
-    trainer.load(str(tmp_path / "state.pt"))
-    export_gar(str(tmp_path / "ema.pt"), str(tmp_path / "gar.safetensors"), "area")
-    from safetensors import safe_open
-    with safe_open(str(tmp_path / "gar.safetensors"), "pt") as f:
-        about, names = json.loads(f.metadata()["garface"]), set(f.keys())
-        assert about["kind"] == "gar" and about["size"] == 16 and about["latent_size"] == 12 and about["n_stylemap"] == 8
-        assert names == set(trainer.g.state_dict()) | {"mean_w"} and f.get_tensor("mean_w").shape == (12,)
-    gar, encoder = load_gar(str(tmp_path / "ema.pt"))
-    with torch.no_grad():
-        picture = gar(encoder(torch.cat([x, n], 1)), pyramid(n))
-    assert picture.shape == (4, 3, 16, 16) and torch.isfinite(picture).all()

@@ -122,3 +122,12 @@ class SumOverRanks(torch.autograd.Function):
 def total_with_gradient(value, world):
     """Sum over the ranks of a tensor, differentiable."""
     return value if world == 1 else SumOverRanks.apply(value)
+
+
+def gather_tensor(values, world):
+    """Tensors of the ranks, in order of rank, joined along the first dimension, without gradient."""
+    if world == 1:
+        return values.detach()
+    parts = [torch.empty_like(values) for _ in range(world)]
+    dist.all_gather(parts, values.detach().contiguous())
+    return torch.cat(parts)

@@ -2,11 +2,13 @@
 
 Normals arrive as a pyramid {resolution: [B,3,r,r]}; `pyramid` makes one by 2x2 averaging (area sampling).
 """
+import json
 import math
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from safetensors import safe_open
 
 GAIN = math.sqrt(2)
 
@@ -274,10 +276,9 @@ class Discriminator(nn.Module):
     def judge(self, y):
         """Scores from the last of the `features`."""
         b, c, h, w = y.shape
-        group = min(b, 4)
-        group = group if b % group == 0 else 1
-        spread = y.view(group, -1, 1, c, h, w).var(0, unbiased=False).add(1e-8).sqrt()
-        spread = spread.mean([2, 3, 4], keepdim=True).squeeze(2).repeat(group, 1, h, w)
+        group = next(g for g in (4, 2, 1) if b % g == 0)     # neighbours: processes that share a batch form the same groups
+        spread = y.reshape(-1, group, c, h, w).var(1, unbiased=False).add(1e-8).sqrt().mean([1, 2, 3])
+        spread = spread.repeat_interleave(group)[:, None, None, None].expand(-1, 1, h, w)
         return self.final_linear(self.final_conv(torch.cat([y, spread], 1)).flatten(1))
 
     def features(self, x):
@@ -289,14 +290,17 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """(photo, normals) [B,6,S,S] -> w: the partner that makes reconstruction a training signal."""
+    """(photo, normals) [B,6,S,S] -> w: the partner that makes reconstruction a training signal. Sees at most 64 px."""
 
     def __init__(self, size, channels, latent):
         super().__init__()
-        self.c = _levels(6, size, channels)
+        self.size = min(size, 64)
+        self.c = _levels(6, self.size, channels)
         self.l = EqualLinear(channels[4] * 16, latent)
 
     def forward(self, x):
+        while x.shape[-1] > self.size:
+            x = F.avg_pool2d(x, 2)
         return self.l(self.c(x).flatten(1))
 
 
@@ -324,6 +328,47 @@ class ShapeFromShading(nn.Module):
         y = act(self.u1(torch.cat([up(y), c], 1)))
         y = act(self.u2(torch.cat([up(y), b], 1)))
         return self.o(act(self.u3(torch.cat([up(y), a], 1))))
+
+
+def grow(generator, discriminator, small_generator, small_discriminator):
+    """Start networks of a larger picture from the state dicts of a smaller one.
+
+    The generator's new levels add nothing to the picture at first; the discriminator's new levels are untrained.
+    """
+    own = generator.state_dict()
+    kept = {k: v for k, v in small_generator.items() if k in own and own[k].shape == v.shape}
+    lost = [k for k in small_generator if k not in kept]
+    if lost:
+        raise ValueError(f"the smaller generator does not fit: {', '.join(lost[:4])}")
+    generator.load_state_dict(own | kept)
+    with torch.no_grad():
+        for k, to_rgb in enumerate(generator.to_rgbs):
+            if f"to_rgbs.{k}.bias" not in kept:
+                to_rgb.conv.weight.zero_()
+    own = discriminator.state_dict()
+    levels = [{int(k.split(".")[1]) for k in d if k.startswith("convs.")} for d in (own, small_discriminator)]
+    added = len(levels[0]) - len(levels[1])
+    for name, value in small_discriminator.items():
+        part = name.split(".")
+        if part[0] == "convs":
+            if part[1] == "0":          # reads the picture at the smaller size
+                continue
+            name = ".".join(["convs", str(int(part[1]) + added), *part[2:]])
+        if own[name].shape != value.shape:
+            raise ValueError(f"the smaller discriminator does not fit: {name}")
+        own[name] = value
+    discriminator.load_state_dict(own)
+
+
+def load_gar_file(path):
+    """The generator of a weight file (.safetensors with the `garface` metadata entry)."""
+    with safe_open(path, "pt") as f:
+        about = json.loads(f.metadata()["garface"])
+        tensors = {k: f.get_tensor(k).float() for k in f.keys() if k != "mean_w"}
+    channels = {int(r): c for r, c in about["channels"].items()}
+    generator = Generator(about["size"], channels, about["latent_size"], about["n_mlp"], about["n_stylemap"])
+    generator.load_state_dict(tensors)
+    return generator.eval()
 
 
 def load_gar(path):

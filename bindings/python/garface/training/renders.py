@@ -1,26 +1,27 @@
 """Renders of a trained GAR with exactly known parameters, as training material for the inverse network.
 
-usage: python -m garface.training.renders --gar EMA.pt --head HEAD.npz --portraits DIR --out RENDERS.npz
+usage: python -m garface.training.renders --gar EMA.pt --head HEAD.npz --portraits DIR --cache DIR --out RENDERS.npz
 """
 import argparse
-import os
 import time
 
 import numpy as np
 import torch
 
-from .data import FaceSet, frame_to_picture, rotation_matrix
+from .data import FaceSet, frame_to_picture, load_portraits, rotation_matrix, training_portraits
 from .networks import load_gar, pyramid
 from .normals import HeadModel
 
 
 class GeometrySampler:
-    """Random geometry: identities of the fits stretched, or unit-variance over all modes; expressions of the fits mixed."""
+    """Random geometry, wider than the fits it starts from (a `FaceSet` of training photos).
 
-    def __init__(self, fits, names):
-        keep = np.flatnonzero(np.arange(len(fits["rotation"])) % 15 != 7)
-        self.identity = fits["identity"][keep].astype(np.float32)
-        self.expression = fits["expression"][keep].astype(np.float32)
+    Identity: the fits' stretched, or unit-variance over all modes. Expression: the fits' mixed and scaled, any one
+    expression alone, mouths wide open, eyes closed. Yaw to +-60 degrees, pitch to +-25.
+    """
+
+    def __init__(self, faces, names):
+        self.identity, self.expression = faces.identity.astype(np.float32), faces.expression.astype(np.float32)
         self.names = list(names)
 
     def sample_expression(self, rng):
@@ -30,7 +31,9 @@ class GeometrySampler:
             out = np.clip(out + 0.5 * b[rng.integers(n)], 0, 1)
         jaw, close = self.names.index("jawOpen"), self.names.index("mouthClose")
         if rng.random() < 0.15:
-            out[jaw] = rng.uniform(0, 0.9)
+            out[jaw] = rng.uniform(0, 1)
+        if rng.random() < 0.2:
+            out[rng.integers(len(out))] = rng.uniform(0, 1)
         if rng.random() < 0.1:
             out[self.names.index("eyeBlink_L")] = out[self.names.index("eyeBlink_R")] = rng.uniform(0.3, 1)
         out[close] = min(out[close], out[jaw])      # mouthClose corrects jawOpen and means nothing alone
@@ -43,8 +46,9 @@ class GeometrySampler:
             identity[:self.identity.shape[1]] = self.identity[rng.integers(len(self.identity))] * rng.uniform(1, 1.8)
         else:
             identity = rng.standard_normal(80).astype(np.float32) * rng.uniform(0.6, 1.1)
-        yaw = np.radians(rng.uniform(-40, 40) if rng.random() < 0.7 else rng.normal(0, 12))
-        return identity, self.sample_expression(rng), yaw, np.radians(rng.normal(-4, 9))
+        yaw = rng.uniform(-60, 60) if rng.random() < 0.6 else np.clip(rng.normal(0, 15), -60, 60)
+        pitch = rng.uniform(-25, 25) if rng.random() < 0.4 else np.clip(rng.normal(-4, 9), -25, 25)
+        return identity, self.sample_expression(rng), np.radians(yaw), np.radians(pitch)
 
 
 def render(gar, head, sampler, count, seed, batch=32):
@@ -84,7 +88,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gar", required=True, help="averaged checkpoint (ema.pt) of train_gar")
     parser.add_argument("--head", required=True, help="head model (.npz)")
-    parser.add_argument("--portraits", required=True, help="folder with the portraits' fits.npz")
+    parser.add_argument("--portraits", required=True, help="aligned colour portraits with fits")
+    parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True)
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=1)
@@ -93,7 +98,7 @@ def main():
     torch.set_num_threads(a.threads)
     gar, _ = load_gar(a.gar)
     head = HeadModel(a.head)
-    sampler = GeometrySampler(np.load(os.path.join(a.portraits, "fits.npz")), head.expression_names)
+    sampler = GeometrySampler(training_portraits(load_portraits(a.portraits, a.cache)), head.expression_names)
     start = time.time()
     data = render(gar, head, sampler, a.count, a.seed)
     np.savez(a.out, **data)

@@ -1,12 +1,18 @@
-"""Train the Generative Adversarial Renderer on (photo, fitted normals).
+"""Train the Generative Adversarial Renderer.
 
-Non-saturating adversarial loss with a discriminator that sees photo and normals together, lazy R1, reconstruction of
-the photo through an encoder (L1 and discriminator features), and normal consistency: a shape-from-shading network,
-trained on the photos beside it, must read the normals off the renders. The normals of the fits are joined by stretched
-and mixed ones and by identities, yaws and expressions beyond the photos. One GPU or the CPU.
-Resumes from OUT/state.pt; OUT/ema.pt holds the averaged weights in half precision; OUT/sample.png shows photo, normals,
-reconstruction, random z, one z, wide geometry, the same rendered, shape from shading. Stops after --minutes or when
-OUT/stop appears.
+The published objective: non-saturating adversarial loss, lazy R1, path length on w and on every normal map, style mixing,
+averaged weights, adaptive augmentation, normal consistency, contrastive pairs (same identity and z under another pose and
+expression: same identity features; same normals under another z: same landmarks). Beyond it: a discriminator that sees
+photo and normals together; reconstruction of photos through an encoder (L1 and discriminator features), of turned photos
+inside the head, of grey crops in luminance; landmarks of a render where the mesh has them.
+
+Normals beyond the photos (yaw to 60 degrees, open mouths, closed eyes) are never shown to the discriminator, which would
+punish obedience: they are held by normals, landmarks and pairs, and by the turned photos and crops.
+
+Writes OUT/state.pt (resumes from it to the bit on one machine), OUT/ema.pt (averaged weights, half precision),
+OUT/sample.png (rows: photo, normals, reconstruction, random z, one z, wide normals, the same rendered, normals read off
+the photo, turned view and its reconstruction, crop and its reconstruction) and OUT/losses.png. Stops after --minutes,
+--steps, or when OUT/stop appears. One GPU, the CPU, or several processes with torchrun.
 """
 import argparse
 import os
@@ -17,217 +23,353 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .data import load_portraits, rotation_matrix, training_portraits
-from .networks import Discriminator, Encoder, Generator, ShapeFromShading, channels_last, pyramid
+from . import curves, distributed
+from .augment import Augmentation
+from .codes import CodeBank
+from .data import CENTRE_Y_MM, HALF_MM
+from .draws import Draw
+from .judges import LANDMARK_UNIT, Judges, landmark_difference, masked_difference
+from .material import Material, prepare
+from .networks import Discriminator, Encoder, Generator, channels_last, grow, pyramid
 from .normals import HeadModel
-from .renders import GeometrySampler
+from .regularisers import PathLength, mix_styles, r1_penalty
 
-FLIP_NORMALS = torch.tensor([-1.0, 1, 1])[:, None, None]
-
-
-def normal_maps(head, identity, expression, yaw, pitch, size, batch=64):
-    maps = [head.normal_maps(identity[i:i + batch], expression[i:i + batch],
-                             rotation_matrix(yaw[i:i + batch], pitch[i:i + batch], 0.0), size)
-            for i in range(0, len(identity), batch)]
-    return np.concatenate(maps)
-
-
-def prepare(a, path):
-    """Photos and normal maps as uint8 and int8 arrays in `path`: x, n (fits), n2 (mixed fits), n3 (wide)."""
-    head, rng = HeadModel(a.head), np.random.default_rng(0)
-    faces = training_portraits(load_portraits(a.portraits, a.cache, max(a.size, 64)))
-    sampler, n = GeometrySampler(np.load(os.path.join(a.portraits, "fits.npz")), head.expression_names), len(faces)
-    x = np.stack([cv2.resize(p, (a.size, a.size), interpolation=cv2.INTER_AREA) for p in faces.images]).transpose(0, 3, 1, 2)
-    fitted = normal_maps(head, faces.identity, faces.expression, faces.yaw, faces.pitch, a.size)
-    i, j, k = rng.integers(0, n, (3, a.mixed))
-    mixed = normal_maps(head, faces.identity[i] * rng.uniform(1, 1.8, (a.mixed, 1)).astype(np.float32),
-                        np.clip(faces.expression[j] * rng.uniform(0.5, 1.4, (a.mixed, 1)), 0, 1).astype(np.float32),
-                        faces.yaw[k] + np.radians(rng.normal(0, 6, a.mixed)), faces.pitch[k], a.size)
-    identity, expression, yaw, pitch = (np.array(v, np.float32) for v in zip(*[sampler.sample(rng) for _ in range(a.wide)]))
-    wide = normal_maps(head, identity, expression, yaw, pitch, a.size)
-    np.savez(path, x=x, n=fitted, n2=mixed, n3=wide)
-
-
-def masked_difference(predicted, normals):
-    mask = (normals.abs().sum(1, keepdim=True) > 0).float()
-    return (F.smooth_l1_loss(predicted, normals, reduction="none", beta=0.1) * mask).sum() / mask.sum() / 3
-
-
-def tile(pictures):
-    def row(x):
-        return np.hstack([((p.float().cpu().numpy().transpose(1, 2, 0) + 1) * 127.5).clip(0, 255) for p in x])
-    return np.vstack([row(x) for x in pictures]).astype(np.uint8)[:, :, ::-1]
+CODES = 128          # random codes compared with the photos' in a step
+LUMINANCE = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 
 
 def channel_table(base):
-    return {4: base, 8: base, 16: base, 32: base // 2, 64: base // 4, 128: base // 4, 256: base // 8}
+    return {4: base, 8: base, 16: base, 32: base // 2, 64: base // 4, 128: max(8, base // 8), 256: max(8, base // 16)}
+
+
+def luminance(x):
+    return (x * LUMINANCE.to(x.device)).sum(1, keepdim=True)
+
+
+def inside_mean(difference, mask):
+    """Mean over the samples of the mean inside each mask; [B,C,S,S], [B,1,S,S]"""
+    area = mask.sum((1, 2, 3)).clamp(min=1) * difference.shape[1]
+    return ((difference * mask).sum((1, 2, 3)) / area).mean()
 
 
 class Trainer:
     """Networks, optimisers and one training step."""
 
-    def __init__(self, a, device):
-        self.a, self.device = a, device
+    def __init__(self, a, device, rank=0, world=1, landmark_mean=None):
+        self.a, self.device, self.rank, self.world = a, device, rank, world
         channels = channel_table(a.base)
-        self.g, self.average = (Generator(a.size, channels, a.latent, a.depth, a.style_maps).to(device) for _ in range(2))
-        self.d = Discriminator(a.size, channels).to(device)
-        self.e, self.p = Encoder(a.size, channels, a.latent).to(device), ShapeFromShading().to(device)
-        for module in (self.g, self.average, self.d, self.e, self.p):
+        self.g, self.average = (Generator(a.size, channels, a.latent, a.depth, a.style_maps) for _ in range(2))
+        self.d, self.e = Discriminator(a.size, channels), Encoder(a.size, channels, a.latent)
+        files = {"normals": a.normals_network, "landmarks": a.landmark_network, "identity": a.identity_network}
+        self.judges = Judges(a.size, files, landmark_mean)
+        for module in (self.g, self.average, self.d, self.e, self.judges.own):
             channels_last(module)
+        for module in (self.g, self.average, self.d, self.e, self.judges):
+            module.to(device)
         self.average.load_state_dict(self.g.state_dict())
+        self.augment = Augmentation(a.augment_target, a.augment_length)
+        self.paths, self.codes = PathLength(self.g.log - 1), CodeBank(a.latent)
+        lazy = {n: every / (every + 1) for n, every in (("g", a.path_every), ("d", 16))}     # correction for lazy steps
         adam = torch.optim.Adam
-        self.og = adam([*self.g.parameters(), *self.e.parameters()], lr=a.rate, betas=(0.0, 0.99))
-        self.od = adam(self.d.parameters(), lr=a.rate, betas=(0.0, 0.99))
-        self.op = adam(self.p.parameters(), lr=a.rate / 2, betas=(0.9, 0.99))
-        self.parts = {"g": self.g, "ge": self.average, "d": self.d, "e": self.e, "p": self.p,
-                      "og": self.og, "od": self.od, "op": self.op}
+        mapping = list(self.g.style.parameters())
+        own = {id(p) for p in mapping}
+        rest = [p for p in [*self.g.parameters(), *self.e.parameters()] if id(p) not in own]
+        rate = a.rate * lazy["g"]
+        self.og = adam([{"params": rest, "lr": rate}, {"params": mapping, "lr": rate * a.mapping_rate}],
+                       betas=(0.0, 0.99 ** lazy["g"]))
+        self.od = adam(self.d.parameters(), lr=a.rate * lazy["d"], betas=(0.0, 0.99 ** lazy["d"]))
+        self.oj = adam(self.judges.own.parameters(), lr=a.rate / 2, betas=(0.9, 0.99))
+        self.parts = {"g": self.g, "ge": self.average, "d": self.d, "e": self.e, "judges": self.judges.own,
+                      "og": self.og, "od": self.od, "oj": self.oj, "codes": self.codes}
         self.step = self.seen = 0
+        self.layers = [2 ** ((k + 5) // 2) for k in range(self.g.layer_count)]
+        distributed.broadcast(torch.nn.ModuleList([self.g, self.average, self.d, self.e, self.judges]), world)
+
+    def draw(self):
+        return Draw(self.a.seed, self.step, self.device, self.rank, self.world, self.g.rows)
 
     def load(self, path):
         state = torch.load(path, map_location=self.device, weights_only=True)
+        rates = {o: [g["lr"] for g in o.param_groups] for o in (self.og, self.od, self.oj)}
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        self.step, self.seen = state["it"], state["seen"]
-        for optimiser in (self.og, self.od, self.op):      # the rate asked for now, not the one saved
-            for group in optimiser.param_groups:
-                group["lr"] = self.a.rate / 2 if optimiser is self.op else self.a.rate
+        for optimiser, values in rates.items():      # the rate asked for now, not the one saved
+            for group, value in zip(optimiser.param_groups, values):
+                group["lr"] = value
+        self.step, self.seen, self.augment.probability = state["it"], state["seen"], state["augment"]
+        self.paths.means = state["paths"].cpu()
+
+    def start_from(self, path):
+        """Begin with the networks of a state of the same or a smaller picture size."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        for generator, name in ((self.g, "g"), (self.average, "ge")):
+            grow(generator, self.d, state[name], state["d"])
+        self.average.load_state_dict(self.average.state_dict() | {k: v for k, v in self.g.state_dict().items()
+                                                                  if k not in state["ge"]})
+        self.e.load_state_dict(state["e"])
+        if "judges" in state:
+            self.judges.own.load_state_dict(state["judges"], strict=False)
+        self.seen = state["seen"]
 
     def save(self, folder):
         def half(module):
             return {k: v.half() for k, v in module.state_dict().items()}
         torch.save({"g": half(self.average), "e": half(self.e), "seen": self.seen, "channels": list(self.g.channels.items()),
                     "latent": self.a.latent}, os.path.join(folder, "ema.pt"))
-        state = {n: p.state_dict() for n, p in self.parts.items()} | {"it": self.step, "seen": self.seen}
+        state = {n: p.state_dict() for n, p in self.parts.items()}
+        state |= {"it": self.step, "seen": self.seen, "augment": self.augment.probability, "paths": self.paths.means}
         torch.save(state, os.path.join(folder, "state.tmp"))
         os.replace(os.path.join(folder, "state.tmp"), os.path.join(folder, "state.pt"))
 
-    def z(self, n):
-        return torch.randn(n, self.a.latent, device=self.device)
-
-    def discriminate(self, x, n, n2):
-        with torch.no_grad():
-            fake = self.g(self.g.style(self.z(len(x))), pyramid(n2))
-        loss = (F.softplus(self.d(torch.cat([fake, n2], 1))).mean() + F.softplus(-self.d(torch.cat([x, n], 1))).mean())
-        self.od.zero_grad()
+    def optimise(self, optimiser, loss):
+        optimiser.zero_grad()
         loss.backward()
-        self.od.step()
-        if self.step % 16 == 0:      # R1, lazily
-            leaf = x[:max(4, len(x) // 2)].clone().requires_grad_(True)
-            score = self.d(torch.cat([leaf, n[:len(leaf)]], 1)).sum()
-            gradient, = torch.autograd.grad(score, leaf, create_graph=True)
-            penalty = gradient.square().sum((1, 2, 3)).mean()
-            self.od.zero_grad()
-            (penalty * 8 * self.a.r1 * self.a.size ** 2 / 4).backward()
-            self.od.step()
-        return loss.item()
+        distributed.average_gradients([p for group in optimiser.param_groups for p in group["params"]], self.world)
+        optimiser.step()
 
-    def generate(self, x, n, n2, n3):
-        """n2: near the photos, judged by the discriminator; n3: beyond them, held by normal consistency alone."""
-        shape = masked_difference(self.p(x), n)
-        self.op.zero_grad()
-        shape.backward()
-        self.op.step()
-        for judge in (self.d, self.p):
-            judge.requires_grad_(False)
-        half, quarter = len(n2), len(n3)
-        w = self.e(torch.cat([x, n], 1))
-        normals = torch.cat([n2, n3, n])
-        image = self.g(torch.cat([self.g.style(self.z(half + quarter)), w]), pyramid(normals))
-        rebuilt, free = image[half + quarter:], image[:half + quarter]
-        l1 = (rebuilt - x).abs().mean()
-        with torch.no_grad():
-            real = self.d.features(torch.cat([x, n], 1))
-        fake = self.d.features(torch.cat([torch.cat([image[:half], rebuilt]), torch.cat([n2, n])], 1))
-        match = sum((u - v[half:]).abs().mean() for u, v in zip(real[1:-1], fake[1:-1])) / (len(real) - 2)
-        adversarial = F.softplus(-self.d.judge(fake[-1])).mean()
-        consistency = masked_difference(self.p(free), normals[:half + quarter])
-        loss = (adversarial + self.a.reconstruction * (l1 + match / 2) + 1e-3 * w.square().mean()
-                + self.a.consistency * consistency)
+    def random_styles(self, count, draw):
+        """w+ of random z, some with two styles mixed, `count` over all processes."""
+        first, second = (self.g.style(draw.normal(count, self.a.latent)) for _ in range(2))
+        return mix_styles(first, second, draw, self.a.mixing)
+
+    def noise(self, draw, *counts):
+        """Noise maps for parts of a batch: every process has its share of each part, not of the whole."""
+        return [torch.cat(maps) for maps in zip(*(draw.noise(count, self.layers) for count in counts))]
+
+    def amp(self):
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.a.bf16)
+
+    def discriminate(self, material, draw):
+        """One step of the discriminator: photos with their fitted normals against renders of fitted and mixed ones."""
+        a, b = self.a, self.a.batch
+        x, n, _ = material.draw("portraits", b, draw)
+        with torch.no_grad(), self.amp():
+            n2 = torch.cat([material.draw("mixed", b // 2, draw)[0], material.draw("portraits", b // 2, draw)[1]])
+            styles = torch.cat([self.random_styles(b // 2, draw) for _ in range(2)])
+            fake = self.g(styles, pyramid(n2), self.noise(draw, b // 2, b // 2))
+        with self.amp():
+            real_score, fake_score = self.d(self.augment(x, n, draw)), self.d(self.augment(fake, n2, draw))
+            loss = F.softplus(fake_score).mean() + F.softplus(-real_score).mean()
+        self.optimise(self.od, loss)
+        if a.augment_target:
+            self.augment.adapt(distributed.mean(real_score.sign().mean().item(), self.world), b)
+        if self.step // a.judge_every % 16 == 0:
+            penalty = r1_penalty(lambda p, m: self.d(self.augment(p, m, draw)), x, n)
+            self.optimise(self.od, penalty * 8 * a.r1 * a.size ** 2 / 4)
+        return {"D": loss.item(), "augment": self.augment.probability}
+
+    def read(self, x, n):
+        return self.e(torch.cat([x, n], 1))
+
+    def generate(self, material, draw):
+        """One step of renderer, encoder and readers."""
+        a, b = self.a, self.a.batch
+        turned, crops = material.has("turned"), material.has("crops")
+        share = {"portraits": b - b // 4 * (turned + crops), "turned": b // 4 * turned, "crops": b // 4 * crops}
+        x, n, l = material.draw("portraits", share["portraits"], draw)
+        known, inside = [(x, n, l)], [torch.ones_like(x[:, :1])]
+        if turned:
+            t, tn, tl = material.draw("turned", share["turned"], draw)
+            known.append((t, tn, tl))
+            inside.append((tn.abs().sum(1, keepdim=True) > 0).float())
+        if crops:
+            c, cn, cl, cm = material.draw("crops", share["crops"], draw)
+            known.append(((c * cm).expand(-1, 3, -1, -1), cn, cl))
+            inside.append(cm)
+        photos, fitted, points = (torch.cat(v) for v in zip(*known))
+        inside = torch.cat(inside)
+        free = b // 2 if a.adversarial else b // 4
+        n2, l2 = material.draw("mixed", free, draw)
+        for v in (n2, l2):                      # neighbours of the first half share their normals: another z, same landmarks
+            v[1:len(v) // 2:2] = v[0:len(v) // 2:2]
+        n3, l3 = material.draw("wide", b // 4, draw, pairs=True)
+        judged_w = self.random_styles(free, draw)
+        wide_w = self.random_styles(b // 8, draw).repeat_interleave(2, 0)      # one z for both members of a pair
+        noise = self.noise(draw, free, b // 4, *filter(None, share.values()))
+        self.d.requires_grad_(False)
+        self.judges.own.requires_grad_(False)
+        terms = {}
+        with self.amp():
+            w = self.read(photos, fitted)
+            picture = self.g(torch.cat([judged_w, wide_w, w[:, None].expand(-1, self.g.rows, -1)]),
+                             pyramid(torch.cat([n2, n3, fitted])), noise)
+            judged, wide, rebuilt = picture.split([len(n2), len(n3), len(fitted)])
+            own = rebuilt[:len(x)]
+            terms["l1"] = (own - x).abs().mean()
+            features = self.d.features(torch.cat([own, n], 1))
+            with torch.no_grad():
+                real = self.d.features(torch.cat([x, n], 1))
+            terms["match"] = sum((u - v).abs().mean() for u, v in zip(real[1:-1], features[1:-1])) / (len(real) - 2)
+            if a.adversarial:
+                terms["adv"] = F.softplus(-self.d(self.augment(torch.cat([judged, own]), torch.cat([n2, n]), draw))).mean()
+            at = len(x)
+            if turned:
+                views = slice(at, at + len(t))
+                terms["turned l1"] = inside_mean((rebuilt[views] - t).abs(), inside[views])
+                at += len(t)
+            if crops:
+                terms["crop l1"] = inside_mean((luminance(rebuilt[at:]) - c).abs(), cm)
+            free, normals, landmarks = torch.cat([judged, wide]), torch.cat([n2, n3]), torch.cat([l2, l3])
+            terms["shape fake"] = masked_difference(self.judges.normals(free), normals)
+            found = self.judges.landmarks(free)
+            terms["points fake"] = landmark_difference(found, landmarks)
+            k = len(n2) // 2
+            terms["other z"] = F.smooth_l1_loss(found[0:k:2] / LANDMARK_UNIT, found[1:k:2] / LANDMARK_UNIT)
+            person = F.normalize(self.judges.identity(wide), dim=1)
+            terms["person moved"] = (person[0::2] - person[1::2]).square().sum(1).mean()
+            spread = w.square().mean()
+            self.codes.add(distributed.gather_tensor(w[:len(x)], self.world))
+            terms["codes"] = self.codes.loss(self.g.style(draw.everywhere(CODES, a.latent)))
+        weight = a.reconstruction
+        loss = (a.adversarial * terms.get("adv", 0.0) + weight * (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
+                                         + a.crop_weight * terms.get("crop l1", 0.0))
+                + a.consistency * terms["shape fake"] + a.landmark_weight * (terms["points fake"] + terms["other z"])
+                + a.identity_weight * terms["person moved"] + a.codes_weight * terms["codes"] + 1e-3 * spread)
+        self.optimise(self.og, loss)
+        self.d.requires_grad_(True)
+        self.judges.own.requires_grad_(True)
+        with self.amp():
+            lessons = self.judges.lessons(photos, fitted, points, inside, wide.detach())
+        if lessons:
+            self.optimise(self.oj, sum(lessons.values()))
+        if a.path_weight and self.step % a.path_every == 0:
+            terms["path"] = self.path_step(material, draw)
+        return {k: float(torch.as_tensor(v).detach()) for k, v in (terms | lessons).items()}
+
+    def path_step(self, material, draw):
+        count = max(2 * self.world, self.a.batch // self.a.path_shrink)
+        n, _ = material.draw("mixed", count, draw)
+        w = self.random_styles(count, draw)
+        penalty = self.paths.penalty(self.g, w, pyramid(n), draw.noise(count, self.layers),
+                                     draw.normal(count, 3, self.a.size, self.a.size),
+                                     lambda value: distributed.mean(value, self.world))
         self.og.zero_grad()
-        loss.backward()
+        (penalty * self.a.path_weight * self.a.path_every).backward()
+        distributed.average_gradients([p for p in self.g.parameters() if p.grad is not None], self.world)
         self.og.step()
-        for judge in (self.d, self.p):
-            judge.requires_grad_(True)
-        return {"adv": adversarial.item(), "l1": l1.item(), "match": match.item(), "shape real": shape.item(),
-                "shape fake": consistency.item()}
+        return penalty.item()
 
-    def ema(self):
+    def advance(self, material):
+        """One step of everything; the losses, means over the processes."""
+        draw = self.draw()
+        losses = {}
+        if self.a.adversarial and self.step % self.a.judge_every == 0:
+            losses = self.discriminate(material, draw)
+        losses |= self.generate(material, draw)
         with torch.no_grad():
             for u, v in zip(self.average.parameters(), self.g.parameters()):
                 u.lerp_(v, 1 - 0.5 ** (self.a.batch / self.a.average))
+        self.step += 1
+        self.seen += self.a.batch
+        return {k: distributed.mean(v, self.world) for k, v in losses.items()}
+
+    def sheet(self, material, columns=8):
+        """A picture of where training stands."""
+        def row(x):
+            x = x.expand(-1, 3, -1, -1)
+            return np.hstack([((p.float().cpu().numpy().transpose(1, 2, 0) + 1) * 127.5).clip(0, 255) for p in x])
+        first, straight = torch.arange(columns), torch.zeros(columns, dtype=torch.bool, device=self.device)
+        z = torch.randn(columns, self.a.latent, generator=torch.Generator().manual_seed(1)).to(self.device)
+        g, style = self.average, self.average.style(z)
+        with torch.no_grad():
+            x, n, _ = material.batch("portraits", first, straight)
+            o, _ = material.batch("wide", first, straight)
+            rows = [x, n, g(self.read(x, n), pyramid(n)), g(style, pyramid(n)), g(style[:1].expand(columns, -1), pyramid(n)),
+                    o, g(style, pyramid(o)), F.interpolate(self.judges.normals(x), self.a.size)]
+            for group in ("turned", "crops"):
+                if material.has(group):
+                    p, m, *rest = material.batch(group, first, straight)
+                    p = (p * rest[1]).expand(-1, 3, -1, -1) if group == "crops" else p
+                    rows += [p, g(self.read(p, m), pyramid(m))]
+        return np.vstack([row(r) for r in rows]).astype(np.uint8)[:, :, ::-1]
 
 
 def train(a):
     os.makedirs(a.out, exist_ok=True)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(a.seed)
+    rank, world = distributed.start()
+    device = distributed.device()
     torch.set_num_threads(a.threads)
-    cache = os.path.join(a.out, f"data{a.size}.npz")
-    if not os.path.exists(cache):
-        prepare(a, cache)
-    stored = np.load(cache)
-    photos, fitted, mixed, wide = (torch.from_numpy(stored[k]).to(device, memory_format=torch.channels_last)
-                                   for k in ("x", "n", "n2", "n3"))
-    trainer, flip = Trainer(a, device), FLIP_NORMALS.to(device)
-    if os.path.exists(os.path.join(a.out, "state.pt")):
-        trainer.load(os.path.join(a.out, "state.pt"))
-
-    def mirrored(count):
-        return (torch.rand(count, device=device) < 0.5)[:, None, None, None]
-
-    def take(count, source):
-        n = source[torch.randint(len(source), (count,), device=device)].float() / 127
-        return torch.where(mirrored(count), n.flip(3) * flip, n)
-    start, losses = time.time(), {}
-    while True:
-        i, m = torch.randint(len(photos), (a.batch,), device=device), mirrored(a.batch)
-        x, n = photos[i].float() / 127.5 - 1, fitted[i].float() / 127
-        x, n = torch.where(m, x.flip(3), x), torch.where(m, n.flip(3) * flip, n)
-        n2 = torch.cat([take(a.batch // 2, mixed), n[:a.batch - a.batch // 2].flip(0)])
-        d_loss = trainer.discriminate(x, n, n2)
-        losses = trainer.generate(x, n, n2[:a.batch // 2], take(max(1, a.batch // 4), wide)) | {"D": d_loss}
-        trainer.ema()
-        trainer.step += 1
-        trainer.seen += a.batch
-        done = time.time() - start > a.minutes * 60 or os.path.exists(os.path.join(a.out, "stop"))
-        if trainer.step % 100 == 0 or done:
-            print(trainer.step, "seen", trainer.seen, " ".join(f"{k} {v:.3f}" for k, v in losses.items()), flush=True)
-        if trainer.step % 500 == 0 or done:
+    torch.manual_seed(a.seed)
+    folder = os.path.join(a.out, f"material{a.size}")
+    if rank == 0:
+        prepare(folder, a.size, a.head, a.portraits, a.cache, a.crops, a.turned.split(",") if a.turned else (), a.mixed, a.wide)
+    distributed.agree(False, world)      # the others wait for the arrays
+    mean = (HeadModel(a.head).landmark_mean[:, :2] - [0, CENTRE_Y_MM]) / HALF_MM
+    trainer = Trainer(a, device, rank, world, torch.from_numpy(mean).float())
+    material, state = Material(folder, device), os.path.join(a.out, "state.pt")
+    if os.path.exists(state):
+        trainer.load(state)
+    elif a.start_from:
+        trainer.start_from(a.start_from)
+    start, log, sums, count, done = time.time(), os.path.join(a.out, "losses.jsonl"), {}, 0, False
+    while not done:
+        for k, v in trainer.advance(material).items():
+            total, times = sums.get(k, (0.0, 0))
+            sums[k] = total + v, times + 1
+        done = distributed.agree((a.minutes and time.time() - start > a.minutes * 60) or (a.steps and trainer.step >= a.steps)
+                                 or os.path.exists(os.path.join(a.out, "stop")), world)
+        if rank == 0 and (trainer.step % a.report == 0 or done):
+            means, sums = {k: total / times for k, (total, times) in sums.items()}, {}
+            print(trainer.step, "seen", trainer.seen, " ".join(f"{k} {v:.3f}" for k, v in means.items()), flush=True)
+            curves.record(log, trainer.step, means)
+        if rank == 0 and (trainer.step % a.save == 0 or done):
             trainer.save(a.out)
-            with torch.no_grad():
-                g, k = trainer.average, min(8, len(photos))
-                z = torch.randn(k, a.latent, generator=torch.Generator().manual_seed(1)).to(device)
-                x, n, o = photos[:k].float() / 127.5 - 1, fitted[:k].float() / 127, wide[:k].float() / 127
-                rows = [x, n, g(trainer.e(torch.cat([x, n], 1)), pyramid(n)), g(g.style(z), pyramid(n)),
-                        g(g.style(z[:1].expand(k, -1)), pyramid(n)), o, g(g.style(z[:len(o)]), pyramid(o)), trainer.p(x)]
-                cv2.imwrite(os.path.join(a.out, "sample.png"), tile(rows))
-        if done:
-            break
+            cv2.imwrite(os.path.join(a.out, "sample.png"), trainer.sheet(material))
+            curves.draw(log, os.path.join(a.out, "losses.png"))
+    distributed.stop()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(argv=None):
+    parser = argparse.ArgumentParser(prog="train-gar", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--head", required=True, help="head model (.npz)")
-    parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits and fits.npz")
+    parser.add_argument("--portraits", required=True, help="aligned colour portraits with fits")
+    parser.add_argument("--crops", help="grey crops with fits: real mouths, blinks and yaw in luminance")
+    parser.add_argument("--turned", help="files of `turned`, joined by commas: views beyond the portraits")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="folder for checkpoints")
+    parser.add_argument("--start-from", help="state.pt of the same or a smaller size to begin with")
     parser.add_argument("--size", type=int, default=64, help="side of the rendered picture")
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--minutes", type=float, default=0, help="stop after this time (0: never)")
+    parser.add_argument("--steps", type=int, default=0, help="stop at this step (0: never)")
+    parser.add_argument("--batch", type=int, default=16, help="over all processes; a multiple of 16 times their number")
     parser.add_argument("--base", type=int, default=128, help="channels at 4x4; halved from 32x32 on")
     parser.add_argument("--latent", type=int, default=256)
     parser.add_argument("--depth", type=int, default=4, help="layers of the mapping network")
     parser.add_argument("--style-maps", type=int, default=8, help="channels of the normal injection's first layer (3: none)")
-    parser.add_argument("--rate", type=float, default=0.002)
+    parser.add_argument("--rate", type=float, default=0.001, help="Adam's rate; the readers learn at half of it")
+    parser.add_argument("--adversarial", type=float, default=1.0, help="weight of the game (0: the discriminator rests and "
+                        "only its features are compared)")
+    parser.add_argument("--judge-every", type=int, default=1, help="steps between the discriminator's")
+    parser.add_argument("--codes-weight", type=float, default=1.0, help="weight of random codes being like the photos' codes")
+    parser.add_argument("--mapping-rate", type=float, default=10.0, help="rate of the mapping network, relative")
     parser.add_argument("--r1", type=float, default=1e-4, help="R1 weight at 1 px, times size squared")
+    parser.add_argument("--path-weight", type=float, default=2.0)
+    parser.add_argument("--path-every", type=int, default=4)
+    parser.add_argument("--path-shrink", type=int, default=4, help="the path-length batch is this much smaller")
+    parser.add_argument("--mixing", type=float, default=0.5, help="probability of two styles in one random render")
+    parser.add_argument("--augment-target", type=float, default=0.6, help="mean sign of real scores to hold (0: no augmentation)")
+    parser.add_argument("--augment-length", type=float, default=200_000, help="photos in which augmentation may rise from 0 to 1")
     parser.add_argument("--consistency", type=float, default=3.0, help="weight of normal consistency")
-    parser.add_argument("--average", type=float, default=5000, help="photos after which half of the averaged weights is renewed")
-    parser.add_argument("--reconstruction", type=float, default=4.0, help="weight of the photo's reconstruction")
+    parser.add_argument("--landmark-weight", type=float, default=0.1, help="weight of landmarks read off the renders")
+    parser.add_argument("--identity-weight", type=float, default=0.3, help="weight of identity under another pose")
+    parser.add_argument("--reconstruction", type=float, default=12.0, help="weight of the photo's reconstruction")
+    parser.add_argument("--turned-weight", type=float, default=0.5, help="turned views, relative to the photos")
+    parser.add_argument("--crop-weight", type=float, default=0.5, help="grey crops, relative to the photos")
+    parser.add_argument("--average", type=float, default=2500, help="photos after which half of the averaged weights is renewed")
+    for judge in ("normals", "landmark", "identity"):
+        parser.add_argument(f"--{judge}-network", help=f"TorchScript {judge} reader to use instead of training one (see `judges`)")
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 where it is quick")
     parser.add_argument("--mixed", type=int, default=3000, help="normal maps mixed from the fits")
     parser.add_argument("--wide", type=int, default=4000, help="normal maps beyond the fits")
+    parser.add_argument("--report", type=int, default=50, help="steps between printed losses")
+    parser.add_argument("--save", type=int, default=250, help="steps between checkpoints and pictures")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    train(parser.parse_args())
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    train(arguments(argv))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ the head that the photo does not show borrow the mirror image's texture.
 usage: python -m garface.training.turned --head HEAD.npz --portraits DIR --cache DIR --out TURNED.npz
 """
 import argparse
-import os
 import time
 
 import cv2
@@ -137,7 +136,7 @@ def main(argv=None):
     cv2.setNumThreads(1)
     head, rng, start = HeadModel(a.head), np.random.default_rng(a.seed), time.time()
     portraits = training_portraits(load_portraits(a.portraits, a.cache))
-    sampler = GeometrySampler(np.load(os.path.join(a.portraits, "fits.npz")), head.expression_names)
+    sampler = GeometrySampler(portraits, head.expression_names)
     turner = Turner(head, portraits, sampler, package_pictures(TRAINING_PICTURES))
     parts = [turner.batch(rng, min(32, a.count - k)) for k in range(0, a.count, 32)]
     data = dict(zip(("image", "identity", "expression", "yaw", "pitch"), (np.concatenate(p) for p in zip(*parts))))

@@ -1,0 +1,41 @@
+"""Random numbers of a training step that depend on the seed and the step alone.
+
+A run that is resumed draws what an uninterrupted one would have drawn; processes that share a batch draw the whole batch
+and keep their part of it.
+"""
+import torch
+
+
+class Draw:
+    """Draws for step `step`; every method takes the count over all processes and returns this process's part of it."""
+
+    def __init__(self, seed, step, device="cpu", rank=0, world=1, rows=0):
+        self.generator = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2 ** 63)
+        self.device, self.rank, self.world, self.rows = device, rank, world, rows
+
+    def count(self, local):
+        """The count over all processes that gives `local` here."""
+        return local * self.world
+
+    def _part(self, values):
+        if len(values) % self.world:
+            raise ValueError(f"{len(values)} samples cannot be shared by {self.world} processes: choose another --batch")
+        n = len(values) // self.world
+        return values[self.rank * n:(self.rank + 1) * n].to(self.device, non_blocking=True)
+
+    def normal(self, n, *shape):
+        return self._part(torch.randn(n, *shape, generator=self.generator))
+
+    def everywhere(self, n, *shape):
+        """Gaussian numbers, all `n` of them in every process."""
+        return torch.randn(n, *shape, generator=self.generator).to(self.device)
+
+    def uniform(self, n, *shape):
+        return self._part(torch.rand(n, *shape, generator=self.generator))
+
+    def integers(self, n, high):
+        return self._part(torch.randint(high, (n,), generator=self.generator))
+
+    def noise(self, n, layers):
+        """One noise map per generator layer: `layers` are their resolutions."""
+        return [self.normal(n, 1, r, r) for r in layers]

@@ -1,0 +1,130 @@
+"""The arrays that GAR is trained on, made once into a folder of .npy files.
+
+x, n, l      portraits: photo uint8 [N,3,S,S], fitted normals int8 [N,3,S,S] (127 = 1), model's landmarks NDC [N,68,2]
+t, tn, tl    portraits turned, reshaped and re-expressed (`turned`): yaw, mouths and eyes beyond the photos
+c, cn, cl, cm  grey crops in the aligned frame: luminance uint8 [N,1,S,S], and where the crop is uint8 [N,1,S,S] (0 or 1)
+n2, l2       normals mixed from the fits: near enough to the photos for the discriminator to judge the render
+n3, l3       normals beyond the photos; neighbours 2k, 2k + 1 share identity
+"""
+import os
+
+import cv2
+import numpy as np
+import torch
+
+from .crops import LANDMARK_SWAP
+from .data import (CENTRE_Y_MM, HALF_MM, compose_affine, load_crops, load_portraits, pixel_to_ndc, rotation_matrix,
+                   training_crops, training_portraits)
+from .normals import HeadModel
+from .renders import GeometrySampler
+
+NAMES = {"portraits": ("x", "n", "l"), "turned": ("t", "tn", "tl"), "crops": ("c", "cn", "cl", "cm"),
+         "mixed": ("n2", "l2"), "wide": ("n3", "l3")}
+
+
+def geometry_maps(head, identity, expression, yaw, pitch, size, batch=64):
+    """(normal maps int8 [N,3,S,S], landmarks float32 [N,68,2] in NDC) of posed heads."""
+    identity, expression = np.asarray(identity, np.float32), np.asarray(expression, np.float32)
+    rotation = rotation_matrix(yaw, pitch, np.zeros(len(identity)))
+    maps = [head.normal_maps(identity[i:i + batch], expression[i:i + batch], rotation[i:i + batch], size)
+            for i in range(0, len(identity), batch)]
+    points = np.einsum("nij,nlj->nli", rotation, head.landmarks(identity, expression))[..., :2]
+    return np.concatenate(maps), ((points - [0, CENTRE_Y_MM]) / HALF_MM).astype(np.float32)
+
+
+def shrink(pictures, size):
+    """[N,s,s,3] -> [N,3,size,size]"""
+    return np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in pictures]).transpose(0, 3, 1, 2)
+
+
+def aligned_crops(faces, size):
+    """Grey crops warped to the aligned frame, and where the crop reaches: [N,1,S,S] each."""
+    pictures, inside = (np.empty((len(faces), 1, size, size), np.uint8) for _ in range(2))
+    for i, (picture, frame) in enumerate(zip(faces.images, faces.frames)):
+        matrix = compose_affine(frame, pixel_to_ndc(size))
+        shrinking = np.hypot(matrix[0, 0], matrix[1, 0])
+        soft = cv2.GaussianBlur(picture, (0, 0), 0.4 * shrinking) if shrinking > 1.2 else picture
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        pictures[i, 0] = cv2.warpAffine(soft, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        inside[i, 0] = cv2.warpAffine(np.ones_like(picture), matrix, (size, size), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    return pictures, inside
+
+
+def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mixed=3000, wide=4000):
+    """Write the arrays that `folder` lacks; `portraits`, `crops`: see `data`; `turned`: files of `turned`."""
+    os.makedirs(folder, exist_ok=True)
+
+    def missing(group):
+        return not all(os.path.exists(os.path.join(folder, f"{name}.npy")) for name in NAMES[group])
+
+    def write(group, *arrays):
+        for name, array in zip(NAMES[group], arrays):
+            np.save(os.path.join(folder, f"{name}.part.npy"), array)
+            os.replace(os.path.join(folder, f"{name}.part.npy"), os.path.join(folder, f"{name}.npy"))
+    head, rng = HeadModel(head_file), np.random.default_rng(0)
+    faces = training_portraits(load_portraits(portraits, cache, max(size, 64)))
+    sampler, count = GeometrySampler(faces, head.expression_names), len(faces)
+    if missing("portraits"):
+        write("portraits", shrink(faces.images, size),
+              *geometry_maps(head, faces.identity, faces.expression, faces.yaw, faces.pitch, size))
+    if missing("mixed"):
+        i, j, k = rng.integers(0, count, (3, mixed))
+        expression = np.clip(faces.expression[j] * rng.uniform(0.5, 1.4, (mixed, 1)), 0, 1)
+        write("mixed", *geometry_maps(head, faces.identity[i] * rng.uniform(1, 1.8, (mixed, 1)), expression,
+                                      faces.yaw[k] + np.radians(rng.normal(0, 6, mixed)), faces.pitch[k], size))
+    if missing("wide"):
+        drawn = [sampler.sample(rng) for _ in range(wide)]
+        identity, expression, yaw, pitch = (np.array(v, np.float32) for v in zip(*drawn))
+        identity[1::2] = identity[0::2]
+        write("wide", *geometry_maps(head, identity, expression, yaw, pitch, size))
+    if turned and missing("turned"):
+        files = [np.load(path) for path in turned]
+        views = {k: np.concatenate([f[k] for f in files]) for k in ("image", "identity", "expression", "yaw", "pitch")}
+        write("turned", shrink(views["image"], size),
+              *geometry_maps(head, views["identity"], views["expression"], views["yaw"], views["pitch"], size))
+    if crops and missing("crops"):
+        grey = training_crops(load_crops(crops, cache))
+        pictures, inside = aligned_crops(grey, size)
+        write("crops", pictures, *geometry_maps(head, grey.identity, grey.expression, grey.yaw, grey.pitch, size), inside)
+
+
+class Material:
+    """The arrays of a folder as batches of tensors, each sample mirrored or not."""
+
+    def __init__(self, folder, device):
+        self.device = device
+        self.arrays = {name: torch.from_numpy(np.load(os.path.join(folder, f"{name}.npy"), mmap_mode="c"))
+                       for group in NAMES.values() for name in group if os.path.exists(os.path.join(folder, f"{name}.npy"))}
+
+    def has(self, group):
+        return NAMES[group][0] in self.arrays
+
+    def batch(self, group, index, mirrored):
+        """The samples `index` of a group in the order of `NAMES`, mirrored where `mirrored` is true; floats, photos in [-1,1]."""
+        out = []
+        for name in NAMES[group]:
+            values, flip = self.arrays[name][index.cpu()].to(self.device), mirrored[(...,) + (None,) * 3]
+            if name in ("l", "tl", "cl", "l2", "l3"):
+                other = values[:, torch.from_numpy(LANDMARK_SWAP).to(values.device)] * values.new_tensor([-1, 1])
+                out.append(torch.where(flip[..., 0], other, values))
+                continue
+            if name in ("x", "t", "c"):
+                values = values.float() / 127.5 - 1
+                other = values.flip(3)
+            elif name == "cm":
+                values = values.float()
+                other = values.flip(3)
+            else:
+                values = values.float() / 127
+                other = values.flip(3) * values.new_tensor([-1, 1, 1])[:, None, None]
+            out.append(torch.where(flip, other, values).contiguous(memory_format=torch.channels_last))
+        return out
+
+    def draw(self, group, count, draw, pairs=False):
+        """A random batch; `pairs`: neighbours 2k, 2k + 1 of the arrays stay neighbours and are mirrored together."""
+        size = len(self.arrays[NAMES[group][0]])
+        if not pairs:
+            return self.batch(group, draw.integers(count, size), draw.uniform(count) < 0.5)
+        first, mirrored = draw.integers(count // 2, size // 2), draw.uniform(count // 2) < 0.5
+        index = torch.stack([2 * first, 2 * first + 1], 1).flatten()
+        return self.batch(group, index, mirrored.repeat_interleave(2))
