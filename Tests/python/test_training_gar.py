@@ -306,11 +306,13 @@ def test_two_processes_do_what_one_does(tmp_path, folder):
         subprocess.run([*command, str(script), folder, str(out), *COMMAND, "--batch", "32"], env=environment, check=True,
                        capture_output=True, timeout=240)
         results.append(json.loads(out.read_text()))
-    # Adam divides a gradient by its own size: where it is near nothing, its last bit decides the sign of a step.
+    # Adam divides a gradient by its own size: where it is near nothing, its last bit decides the sign of a step. So what
+    # was computed before any step must be equal, what comes after nearly.
     for step, (one, two) in enumerate(zip(*results)):
         assert set(one) == set(two)
         for name in one:
-            assert two[name] == pytest.approx(one[name], rel=1e-4 if step == 0 else 0.02, abs=1e-5 if step == 0 else 1e-2), name
+            before_any = step == 0 and name not in ("adv", "match", "path")
+            assert two[name] == pytest.approx(one[name], **(dict(rel=1e-4) if before_any else dict(rel=0.02, abs=0.01))), name
 
 
 def test_library_renders_what_pytorch_renders():

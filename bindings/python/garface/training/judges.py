@@ -90,14 +90,14 @@ class Judges(nn.Module):
     def identity(self, x):
         return self.given["identity"](x) if "identity" in self.given else self.own["identity"](shrunk(x))
 
-    def lessons(self, photo, normals, landmarks, inside, pairs):
+    def lessons(self, photo, normals, landmarks, inside, pairs, shape=True):
         """Losses that train the readers of our own.
 
         photo, normals [B,3,S,S], landmarks [B,68,2]: real pictures with fits; inside [B,1,S,S]: where the picture is
-        known; pairs: renders whose neighbours 2k, 2k + 1 share identity and z.
+        known; pairs: renders whose neighbours 2k, 2k + 1 share identity and z; shape: whether the normals' reader, the dearest of the three, has its lesson.
         """
         losses = {}
-        if "normals" in self.own:
+        if shape and "normals" in self.own:
             losses["shape real"] = masked_difference(self.normals(photo), normals * inside)
         if "landmarks" in self.own:
             losses["points real"] = landmark_difference(self.landmarks(photo), landmarks)

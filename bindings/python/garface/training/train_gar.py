@@ -28,7 +28,7 @@ from .augment import Augmentation
 from .codes import CodeBank
 from .data import CENTRE_Y_MM, HALF_MM
 from .draws import Draw
-from .judges import LANDMARK_UNIT, Judges, landmark_difference, masked_difference
+from .judges import Judges, landmark_difference, masked_difference
 from .material import Material, prepare
 from .networks import Discriminator, Encoder, Generator, channels_last, grow, pyramid
 from .normals import HeadModel
@@ -180,8 +180,8 @@ class Trainer:
         inside = torch.cat(inside)
         free = b // 2 if a.adversarial else b // 4
         n2, l2 = material.draw("mixed", free, draw)
-        for v in (n2, l2):                      # neighbours of the first half share their normals: another z, same landmarks
-            v[1:len(v) // 2:2] = v[0:len(v) // 2:2]
+        for v in (n2, l2):      # the first two of every four share their normals: another z, same landmarks
+            v[1::4] = v[0::4]
         n3, l3 = material.draw("wide", b // 4, draw, pairs=True)
         judged_w = self.random_styles(free, draw)
         wide_w = self.random_styles(b // 8, draw).repeat_interleave(2, 0)      # one z for both members of a pair
@@ -213,8 +213,7 @@ class Trainer:
             terms["shape fake"] = masked_difference(self.judges.normals(free), normals)
             found = self.judges.landmarks(free)
             terms["points fake"] = landmark_difference(found, landmarks)
-            k = len(n2) // 2
-            terms["other z"] = F.smooth_l1_loss(found[0:k:2] / LANDMARK_UNIT, found[1:k:2] / LANDMARK_UNIT)
+            terms["other z"] = landmark_difference(found[0:len(n2):4], found[1:len(n2):4])
             person = F.normalize(self.judges.identity(wide), dim=1)
             terms["person moved"] = (person[0::2] - person[1::2]).square().sum(1).mean()
             spread = w.square().mean()
@@ -229,7 +228,7 @@ class Trainer:
         self.d.requires_grad_(True)
         self.judges.own.requires_grad_(True)
         with self.amp():
-            lessons = self.judges.lessons(photos, fitted, points, inside, wide.detach())
+            lessons = self.judges.lessons(photos, fitted, points, inside, wide.detach(), self.step % a.shape_every == 0)
         if lessons:
             self.optimise(self.oj, sum(lessons.values()))
         if a.path_weight and self.step % a.path_every == 0:
@@ -350,6 +349,7 @@ def arguments(argv=None):
     parser.add_argument("--augment-target", type=float, default=0.6, help="mean sign of real scores to hold (0: no augmentation)")
     parser.add_argument("--augment-length", type=float, default=200_000, help="photos in which augmentation may rise from 0 to 1")
     parser.add_argument("--consistency", type=float, default=3.0, help="weight of normal consistency")
+    parser.add_argument("--shape-every", type=int, default=1, help="steps between the lessons of the normals' reader")
     parser.add_argument("--landmark-weight", type=float, default=0.1, help="weight of landmarks read off the renders")
     parser.add_argument("--identity-weight", type=float, default=0.3, help="weight of identity under another pose")
     parser.add_argument("--reconstruction", type=float, default=12.0, help="weight of the photo's reconstruction")
