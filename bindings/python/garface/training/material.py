@@ -6,6 +6,7 @@ c, cn, cl, cm  grey crops in the aligned frame: luminance uint8 [N,1,S,S], and w
 n2, l2       normals mixed from the fits: near enough to the photos for the discriminator to judge the render
 n3, l3       normals beyond the photos; neighbours 2k, 2k + 1 share identity
 """
+import multiprocessing
 import os
 
 import cv2
@@ -22,12 +23,23 @@ NAMES = {"portraits": ("x", "n", "l"), "turned": ("t", "tn", "tl"), "crops": ("c
          "mixed": ("n2", "l2"), "wide": ("n3", "l3")}
 
 
-def geometry_maps(head, identity, expression, yaw, pitch, size, batch=64):
-    """(normal maps int8 [N,3,S,S], landmarks float32 [N,68,2] in NDC) of posed heads."""
+def _maps(task):
+    head_file, identity, expression, rotation, size = task
+    if head_file not in _HEADS:
+        _HEADS[head_file] = HeadModel(head_file)
+    return _HEADS[head_file].normal_maps(identity, expression, rotation, size)
+
+
+_HEADS = {}
+
+
+def geometry_maps(head_file, identity, expression, yaw, pitch, size, batch=64):
+    """(normal maps int8 [N,3,S,S], landmarks float32 [N,68,2] in NDC) of posed heads; made on all cores."""
     identity, expression = np.asarray(identity, np.float32), np.asarray(expression, np.float32)
-    rotation = rotation_matrix(yaw, pitch, np.zeros(len(identity)))
-    maps = [head.normal_maps(identity[i:i + batch], expression[i:i + batch], rotation[i:i + batch], size)
-            for i in range(0, len(identity), batch)]
+    rotation, head = rotation_matrix(yaw, pitch, np.zeros(len(identity))), HeadModel(head_file)
+    tasks = [(head_file, *(v[i:i + batch] for v in (identity, expression, rotation)), size) for i in range(0, len(identity), batch)]
+    with multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
+        maps = pool.map(_maps, tasks, chunksize=1)
     points = np.einsum("nij,nlj->nli", rotation, head.landmarks(identity, expression))[..., :2]
     return np.concatenate(maps), ((points - [0, CENTRE_Y_MM]) / HALF_MM).astype(np.float32)
 
@@ -66,26 +78,26 @@ def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mi
     sampler, count = GeometrySampler(faces, head.expression_names), len(faces)
     if missing("portraits"):
         write("portraits", shrink(faces.images, size),
-              *geometry_maps(head, faces.identity, faces.expression, faces.yaw, faces.pitch, size))
+              *geometry_maps(head_file, faces.identity, faces.expression, faces.yaw, faces.pitch, size))
     if missing("mixed"):
         i, j, k = rng.integers(0, count, (3, mixed))
         expression = np.clip(faces.expression[j] * rng.uniform(0.5, 1.4, (mixed, 1)), 0, 1)
-        write("mixed", *geometry_maps(head, faces.identity[i] * rng.uniform(1, 1.8, (mixed, 1)), expression,
+        write("mixed", *geometry_maps(head_file, faces.identity[i] * rng.uniform(1, 1.8, (mixed, 1)), expression,
                                       faces.yaw[k] + np.radians(rng.normal(0, 6, mixed)), faces.pitch[k], size))
     if missing("wide"):
         drawn = [sampler.sample(rng) for _ in range(wide)]
         identity, expression, yaw, pitch = (np.array(v, np.float32) for v in zip(*drawn))
         identity[1::2] = identity[0::2]
-        write("wide", *geometry_maps(head, identity, expression, yaw, pitch, size))
+        write("wide", *geometry_maps(head_file, identity, expression, yaw, pitch, size))
     if turned and missing("turned"):
         files = [np.load(path) for path in turned]
         views = {k: np.concatenate([f[k] for f in files]) for k in ("image", "identity", "expression", "yaw", "pitch")}
         write("turned", shrink(views["image"], size),
-              *geometry_maps(head, views["identity"], views["expression"], views["yaw"], views["pitch"], size))
+              *geometry_maps(head_file, views["identity"], views["expression"], views["yaw"], views["pitch"], size))
     if crops and missing("crops"):
         grey = training_crops(load_crops(crops, cache))
         pictures, inside = aligned_crops(grey, size)
-        write("crops", pictures, *geometry_maps(head, grey.identity, grey.expression, grey.yaw, grey.pitch, size), inside)
+        write("crops", pictures, *geometry_maps(head_file, grey.identity, grey.expression, grey.yaw, grey.pitch, size), inside)
 
 
 class Material:

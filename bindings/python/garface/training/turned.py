@@ -5,13 +5,15 @@ the head that the photo does not show borrow the mirror image's texture.
 usage: python -m garface.training.turned --head HEAD.npz --portraits DIR --cache DIR --out TURNED.npz
 """
 import argparse
+import multiprocessing
+import os
 import time
 
 import cv2
 import numba
 import numpy as np
 
-from .data import CENTRE_Y_MM, HALF_MM, load_portraits, rotation_matrix, training_portraits
+from .data import CENTRE_Y_MM, HALF_MM, PORTRAIT_SIZE, load_portraits, rotation_matrix, training_portraits
 from .normals import HeadModel, _vertex_normals
 from .renders import GeometrySampler
 from .scenes import TRAINING_PICTURES, noise_texture, gradient, package_pictures
@@ -108,7 +110,8 @@ class Turner:
                          borderMode=cv2.BORDER_REPLICATE)
         triangle = out[:, :, 2].astype(np.int32) - 1
         if opened > 0.08:      # the photo's mouth was more closed: it shows nothing of the inside
-            light = float(np.clip(photo[40:90, 40:90].mean() / 140, 0.3, 1.3))
+            middle = slice(size * 5 // 16, size * 11 // 16)
+            light = float(np.clip(photo[middle, middle].mean() / 140, 0.3, 1.3))
             for name, colour in INSIDE_MOUTH.items():
                 skin[np.isin(triangle, self.mouth[name])] = np.clip(np.array(colour) * light, 0, 255).astype(np.uint8)
         canvas = photo
@@ -124,6 +127,21 @@ class Turner:
         return (skin * mask + canvas * (1 - mask)).astype(np.uint8)
 
 
+_turner = None
+
+
+def _start(head_file, portraits, cache, size):
+    global _turner
+    cv2.setNumThreads(1)
+    head, faces = HeadModel(head_file), training_portraits(load_portraits(portraits, cache, size))
+    _turner = Turner(head, faces, GeometrySampler(faces, head.expression_names), package_pictures(TRAINING_PICTURES))
+
+
+def _batch(task):
+    seed, count = task
+    return _turner.batch(np.random.default_rng(seed), count)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--head", required=True, help="head model (.npz)")
@@ -131,14 +149,15 @@ def main(argv=None):
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True)
     parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--size", type=int, default=PORTRAIT_SIZE, help="side of a view")
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=2)
     a = parser.parse_args(argv)
-    cv2.setNumThreads(1)
-    head, rng, start = HeadModel(a.head), np.random.default_rng(a.seed), time.time()
-    portraits = training_portraits(load_portraits(a.portraits, a.cache))
-    sampler = GeometrySampler(portraits, head.expression_names)
-    turner = Turner(head, portraits, sampler, package_pictures(TRAINING_PICTURES))
-    parts = [turner.batch(rng, min(32, a.count - k)) for k in range(0, a.count, 32)]
+    start = time.time()
+    load_portraits(a.portraits, a.cache, a.size)      # decoded once, not by every process
+    tasks = [((a.seed, k), min(32, a.count - k)) for k in range(0, a.count, 32)]
+    with multiprocessing.get_context("spawn").Pool(a.processes, _start, (a.head, a.portraits, a.cache, a.size)) as pool:
+        parts = pool.map(_batch, tasks, chunksize=1)
     data = dict(zip(("image", "identity", "expression", "yaw", "pitch"), (np.concatenate(p) for p in zip(*parts))))
     np.savez(a.out, **data)
     print(f"{a.count} views in {time.time() - start:.0f} s")
