@@ -76,7 +76,7 @@ class Trainer:
         rest = [p for p in [*self.g.parameters(), *self.e.parameters()] if id(p) not in own]
         rate = a.rate * lazy["g"]
         self.og = adam([{"params": rest, "lr": rate}, {"params": mapping, "lr": rate * a.mapping_rate}],
-                       betas=(0.0, 0.99 ** lazy["g"]))
+                       betas=(a.momentum, 0.99 ** lazy["g"]))
         self.od = adam(self.d.parameters(), lr=a.rate * lazy["d"], betas=(0.0, 0.99 ** lazy["d"]))
         self.oj = adam(self.judges.own.parameters(), lr=a.rate / 2, betas=(0.9, 0.99))
         self.parts = {"g": self.g, "ge": self.average, "d": self.d, "e": self.e, "judges": self.judges.own,
@@ -90,12 +90,12 @@ class Trainer:
 
     def load(self, path):
         state = torch.load(path, map_location=self.device, weights_only=True)
-        rates = {o: [g["lr"] for g in o.param_groups] for o in (self.og, self.od, self.oj)}
+        asked = {o: [(g["lr"], g["betas"]) for g in o.param_groups] for o in (self.og, self.od, self.oj)}
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        for optimiser, values in rates.items():      # the rate asked for now, not the one saved
-            for group, value in zip(optimiser.param_groups, values):
-                group["lr"] = value
+        for optimiser, values in asked.items():      # the rates asked for now, not the saved ones
+            for group, (rate, betas) in zip(optimiser.param_groups, values):
+                group["lr"], group["betas"] = rate, betas
         self.step, self.seen, self.augment.probability = state["it"], state["seen"], state["augment"]
         self.paths.means = state["paths"].cpu()
 
@@ -340,6 +340,7 @@ def arguments(argv=None):
                         "only its features are compared)")
     parser.add_argument("--judge-every", type=int, default=1, help="steps between the discriminator's")
     parser.add_argument("--codes-weight", type=float, default=1.0, help="weight of random codes being like the photos' codes")
+    parser.add_argument("--momentum", type=float, default=0.0, help="Adam's first beta for the renderer (0 while it plays the game)")
     parser.add_argument("--mapping-rate", type=float, default=10.0, help="rate of the mapping network, relative")
     parser.add_argument("--r1", type=float, default=1e-4, help="R1 weight at 1 px, times size squared")
     parser.add_argument("--path-weight", type=float, default=2.0)
