@@ -18,7 +18,7 @@ def uneven_light(rng, picture):
 
 def extreme_exposure(rng, picture):
     """Burnt out or nearly dark."""
-    gain = rng.uniform(1.3, 2.2) if rng.random() < 0.5 else rng.uniform(0.15, 0.5)
+    gain = rng.uniform(1.3, 2.2) if rng.random() < 0.5 else rng.uniform(0.3, 0.6)
     return np.clip(picture * gain + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -14,18 +14,33 @@ from .train_detector import to_input
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
-def _normals(portraits, head, size, cache):
-    """Fitted normals of portraits, [N,3,size,size] int8, kept in the cache folder."""
-    key = zlib.crc32(np.ascontiguousarray(portraits.identity)) ^ zlib.crc32(np.ascontiguousarray(portraits.yaw))
-    path = os.path.join(cache, f"portrait_normals{size}_{len(portraits)}_{key:08x}.npy")
+def _key(*arrays):
+    """Eight hexadecimal digits of the arrays' contents, for the names of cached files."""
+    value = 0
+    for a in arrays:
+        value = zlib.crc32(np.ascontiguousarray(a), value)
+    return f"{value:08x}"
+
+
+def _cached(path, make):
+    """The array that `make()` gives, kept in `path`."""
     if not os.path.exists(path):
-        maps = [head.normal_maps(portraits.identity[i:i + 64], portraits.expression[i:i + 64],
-                                 rotation_matrix(portraits.yaw[i:i + 64], portraits.pitch[i:i + 64], 0.0), size)
-                for i in range(0, len(portraits), 64)]
-        os.makedirs(cache, exist_ok=True)
-        np.save(f"{path}.{os.getpid()}.tmp.npy", np.concatenate(maps))
-        os.replace(f"{path}.{os.getpid()}.tmp.npy", path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path}.{os.getpid()}.tmp.npy"      # several processes may come here at once
+        np.save(temporary, make())
+        os.replace(temporary, path)
     return np.load(path, mmap_mode="r")
+
+
+def _normals(faces, head, size, cache):
+    """Fitted normals of portraits, [N,3,size,size] int8, kept in the cache folder."""
+    def make():
+        return np.concatenate([
+            head.normal_maps(faces.identity[i:i + 64], faces.expression[i:i + 64],
+                             rotation_matrix(faces.yaw[i:i + 64], faces.pitch[i:i + 64], 0.0), size)
+            for i in range(0, len(faces), 64)])
+    key = _key(faces.identity, faces.expression, faces.yaw, faces.pitch)
+    return _cached(os.path.join(cache, f"portrait_normals{size}_{key}.npy"), make)
 
 
 class Teacher:
@@ -40,7 +55,11 @@ class Teacher:
         self.mean_w, self.latent = gar.mean_w().to(device), gar.latent
         self.codes = self.codes_mirrored = None
         if encoder is not None:
-            self.codes, self.codes_mirrored = self._read(encoder.to(device), portraits, head, cache)
+            with open(gar_path, "rb") as f:
+                key = _key(np.frombuffer(f.read(), np.uint8), portraits.index, portraits.identity)
+            codes = _cached(os.path.join(cache, f"portrait_codes_{key}.npy"),
+                            lambda: self._read(encoder.to(device), portraits, head, cache))
+            self.codes, self.codes_mirrored = np.array(codes)
         self.render_w = render_w
         if render_w is not None and render_w.shape[1] != self.latent:
             raise ValueError(f"the renders' w has {render_w.shape[1]} numbers, the renderer's {self.latent}: "
@@ -49,7 +68,7 @@ class Teacher:
         self.scale = float(np.std(np.concatenate(known))) if known else 1.0
 
     def _read(self, encoder, portraits, head, cache):
-        """w of every portrait and of its mirror image as the GAR's encoder sees them, [N,L] each."""
+        """w of every portrait and of its mirror image as the GAR's encoder sees them, [2,N,L]."""
         size = self.gar.size
         normals, flip = _normals(portraits, head, size, cache), torch.tensor([-1.0, 1, 1], device=self.device)[:, None, None]
         codes, mirrored = [], []
@@ -60,7 +79,7 @@ class Teacher:
                 n = torch.from_numpy(np.array(normals[i:i + 64])).to(self.device).float() / 127
                 codes.append(encoder(torch.cat([x, n], 1)).cpu())
                 mirrored.append(encoder(torch.cat([x, n * flip], 1).flip(3)).cpu())
-        return torch.cat(codes).numpy(), torch.cat(mirrored).numpy()
+        return torch.stack([torch.cat(codes), torch.cat(mirrored)]).numpy()
 
     def targets(self, rows):
         """(offset from the mean w [n,L] in units of `scale`, 1 where it is known else 0 [n]) for label rows."""
