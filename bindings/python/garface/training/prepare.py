@@ -117,7 +117,7 @@ def main(argv=None):
     parser.add_argument("--unaligned", action="store_true",
                         help="keep the pictures as they are, with a camera each: for tight square crops of one size, which "
                              "would leave the aligned frame half empty")
-    parser.add_argument("--max-residual", type=float, default=3.0, help="leave out faces whose inner points fit worse, mm rms")
+    parser.add_argument("--max-residual", type=float, default=4.0, help="leave out faces whose inner points fit worse, mm rms")
     parser.add_argument("--threads", type=int, default=1, help="faces fitted at a time")
     parser.add_argument("--limit", type=int, help="only the first so many faces")
     parser.add_argument("--head", help="head model (.npz) for the overlay; without it that of the C library")
