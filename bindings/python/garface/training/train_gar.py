@@ -59,14 +59,16 @@ class Trainer:
         self.a, self.device, self.rank, self.world = a, device, rank, world
         channels = channel_table(a.base)
         self.g, self.average = (Generator(a.size, channels, a.latent, a.depth, a.style_maps) for _ in range(2))
-        self.d, self.e = Discriminator(a.size, channels), Encoder(a.size, channels, a.latent)
+        self.d = Discriminator(a.size, channels)
+        self.e, self.average_e = (Encoder(a.size, channels, a.latent) for _ in range(2))
         files = {"normals": a.normals_network, "landmarks": a.landmark_network, "identity": a.identity_network}
         self.judges = Judges(a.size, files, landmark_mean)
-        for module in (self.g, self.average, self.d, self.e, self.judges.own):
+        for module in (self.g, self.average, self.d, self.e, self.average_e, self.judges.own):
             channels_last(module)
-        for module in (self.g, self.average, self.d, self.e, self.judges):
+        for module in (self.g, self.average, self.d, self.e, self.average_e, self.judges):
             module.to(device)
         self.average.load_state_dict(self.g.state_dict())
+        self.average_e.load_state_dict(self.e.state_dict())
         self.augment = Augmentation(a.augment_target, a.augment_length)
         self.paths, self.codes = PathLength(self.g.log - 1), CodeBank(a.latent)
         lazy = {n: every / (every + 1) for n, every in (("g", a.path_every), ("d", 16))}     # correction for lazy steps
@@ -79,11 +81,11 @@ class Trainer:
                        betas=(a.momentum, 0.99 ** lazy["g"]))
         self.od = adam(self.d.parameters(), lr=a.rate * lazy["d"], betas=(0.0, 0.99 ** lazy["d"]))
         self.oj = adam(self.judges.own.parameters(), lr=a.rate / 2, betas=(0.9, 0.99))
-        self.parts = {"g": self.g, "ge": self.average, "d": self.d, "e": self.e, "judges": self.judges.own,
+        self.parts = {"g": self.g, "ge": self.average, "d": self.d, "e": self.e, "ee": self.average_e, "judges": self.judges.own,
                       "og": self.og, "od": self.od, "oj": self.oj, "codes": self.codes}
         self.step = self.seen = 0
         self.layers = [2 ** ((k + 5) // 2) for k in range(self.g.layer_count)]
-        distributed.broadcast(torch.nn.ModuleList([self.g, self.average, self.d, self.e, self.judges]), world)
+        distributed.broadcast(torch.nn.ModuleList([self.g, self.average, self.d, self.e, self.average_e, self.judges]), world)
 
     def draw(self):
         return Draw(self.a.seed, self.step, self.device, self.rank, self.world, self.g.rows)
@@ -107,6 +109,7 @@ class Trainer:
         self.average.load_state_dict(self.average.state_dict() | {k: v for k, v in self.g.state_dict().items()
                                                                   if k not in state["ge"]})
         self.e.load_state_dict(state["e"])
+        self.average_e.load_state_dict(state.get("ee", state["e"]))
         if "judges" in state:
             self.judges.own.load_state_dict(state["judges"], strict=False)
         self.seen = state["seen"]
@@ -114,7 +117,7 @@ class Trainer:
     def save(self, folder):
         def half(module):
             return {k: v.half() for k, v in module.state_dict().items()}
-        torch.save({"g": half(self.average), "e": half(self.e), "seen": self.seen, "channels": list(self.g.channels.items()),
+        torch.save({"g": half(self.average), "e": half(self.average_e), "seen": self.seen, "channels": list(self.g.channels.items()),
                     "latent": self.a.latent}, os.path.join(folder, "ema.pt"))
         state = {n: p.state_dict() for n, p in self.parts.items()}
         state |= {"it": self.step, "seen": self.seen, "augment": self.augment.probability, "paths": self.paths.means}
@@ -158,9 +161,6 @@ class Trainer:
             self.optimise(self.od, penalty * 8 * a.r1 * a.size ** 2 / 4)
         return {"D": loss.item(), "augment": self.augment.probability}
 
-    def read(self, x, n):
-        return self.e(torch.cat([x, n], 1))
-
     def generate(self, material, draw):
         """One step of renderer, encoder and readers."""
         a, b = self.a, self.a.batch
@@ -190,7 +190,7 @@ class Trainer:
         self.judges.own.requires_grad_(False)
         terms = {}
         with self.amp():
-            w = self.read(photos, fitted)
+            w = self.e(torch.cat([photos, fitted], 1))
             picture = self.g(torch.cat([judged_w, wide_w, w[:, None].expand(-1, self.g.rows, -1)]),
                              pyramid(torch.cat([n2, n3, fitted])), noise)
             judged, wide, rebuilt = picture.split([len(n2), len(n3), len(fitted)])
@@ -256,7 +256,8 @@ class Trainer:
             losses = self.discriminate(material, draw)
         losses |= self.generate(material, draw)
         with torch.no_grad():
-            for u, v in zip(self.average.parameters(), self.g.parameters()):
+            pairs = [*zip(self.average.parameters(), self.g.parameters()), *zip(self.average_e.parameters(), self.e.parameters())]
+            for u, v in pairs:
                 u.lerp_(v, 1 - 0.5 ** (self.a.batch / self.a.average))
         self.step += 1
         self.seen += self.a.batch
@@ -270,16 +271,19 @@ class Trainer:
         first, straight = torch.arange(columns), torch.zeros(columns, dtype=torch.bool, device=self.device)
         z = torch.randn(columns, self.a.latent, generator=torch.Generator().manual_seed(1)).to(self.device)
         g, style = self.average, self.average.style(z)
+
+        def rebuilt(photo, normals):
+            return g(self.average_e(torch.cat([photo, normals], 1)), pyramid(normals))
         with torch.no_grad():
             x, n, _ = material.batch("portraits", first, straight)
             o, _ = material.batch("wide", first, straight)
-            rows = [x, n, g(self.read(x, n), pyramid(n)), g(style, pyramid(n)), g(style[:1].expand(columns, -1), pyramid(n)),
+            rows = [x, n, rebuilt(x, n), g(style, pyramid(n)), g(style[:1].expand(columns, -1), pyramid(n)),
                     o, g(style, pyramid(o)), F.interpolate(self.judges.normals(x), self.a.size)]
             for group in ("turned", "crops"):
                 if material.has(group):
                     p, m, *rest = material.batch(group, first, straight)
                     p = (p * rest[1]).expand(-1, 3, -1, -1) if group == "crops" else p
-                    rows += [p, g(self.read(p, m), pyramid(m))]
+                    rows += [p, rebuilt(p, m)]
         return np.vstack([row(r) for r in rows]).astype(np.uint8)[:, :, ::-1]
 
 
