@@ -216,11 +216,17 @@ class PlainNetwork:
                 levels.append(x)
         return levels, x
 
-    def __call__(self, x):
-        t, levels_last = self.tensors, self.levels(x)
-        if self.description["kind"] == "face-detector":
-            return F.conv2d(levels_last[1], t["heads.cell.0.weight"], t["heads.cell.0.bias"])
-        y = features(*levels_last)
+    def hidden(self, x):
+        """What the heads of an inverse network read."""
+        y = features(*self.levels(x))
         for j in range(len(self.description["trunk"])):
-            y = F.leaky_relu(F.linear(y, t[f"trunk.{j}.weight"], t[f"trunk.{j}.bias"]), self.description["leaky_slope"])
+            weight, bias = self.tensors[f"trunk.{j}.weight"], self.tensors[f"trunk.{j}.bias"]
+            y = F.leaky_relu(F.linear(y, weight, bias), self.description["leaky_slope"])
+        return y
+
+    def __call__(self, x):
+        t = self.tensors
+        if self.description["kind"] == "face-detector":
+            return F.conv2d(self.levels(x)[1], t["heads.cell.0.weight"], t["heads.cell.0.bias"])
+        y = self.hidden(x)
         return {n: F.linear(y, t[f"heads.{n}.0.weight"], t[f"heads.{n}.0.bias"]) for n in self.description["heads"]}
