@@ -1,4 +1,7 @@
 """Measurements as the field runs them: landmark error on annotated photos, face finding in scenes, self-inversion.
 
+Of the renderer itself: ``pictures`` (sheets, Frechet distance), ``obedience`` (is the face where the geometry says),
+``separation`` (of geometry and z), ``portraits`` (inversion of photos it never saw).
+
 Each module is a script: ``python -m garface.evaluation.photos --help`` and so on.
 """

@@ -61,6 +61,12 @@ def pairwise_distance(shapes: np.ndarray) -> float:
     return float(np.mean(d)) if d else 0.0
 
 
+def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
+    """dB between uint8 pictures (S, S, 3) where ``mask`` (S, S) holds."""
+    error = (a[mask].astype(float) - b[mask].astype(float)) ** 2
+    return float(10 * np.log10(255**2 / max(error.mean(), 1e-6)))
+
+
 def table(rows: list[dict], columns: list[str]) -> str:
     """Markdown."""
     def cell(v):
