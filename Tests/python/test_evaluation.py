@@ -1,0 +1,305 @@
+"""The measures of garface.evaluation on arrays whose answer is known, and its scripts on faces drawn without fault."""
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+
+import garface
+from garface.evaluation import metrics, sheets
+from garface.evaluation.face_masks import Masks, Placement
+from garface.evaluation.frechet import frechet_distance
+from garface.evaluation.known_faces import Frame, Geometry, Studio
+from garface.evaluation.landmark_offset import mean_offset, moved
+from garface.evaluation.obedience import Judge, displacement_rows, distance_rows, moving, opening_rows
+from garface.evaluation.openings import eye_aspect, lip_opening
+from garface.evaluation.portrait_fits import Portrait, read_portraits
+from garface.evaluation.regression import bootstrap_error, line, slope_through_origin
+from garface.evaluation.separation import farther_share, latent_rows
+
+
+def gaussian(rng, mean, covariance, count=200):
+    """Samples whose mean and covariance are exactly these."""
+    x = rng.standard_normal((count, len(mean)))
+    x -= x.mean(0)
+    x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False))).T
+    return x @ np.linalg.cholesky(covariance).T + mean
+
+
+def rotations(rng, count):
+    return np.array([garface.pose_matrix(*a) for a in rng.uniform(-20, 20, (count, 3))], np.float64)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return garface.HeadModel()
+
+
+@pytest.fixture(scope="module")
+def studio(head):
+    return Studio(garface.Renderer(), head)
+
+
+@pytest.fixture
+def geometries(head):
+    """People who differ, turned a little."""
+    def one(seed):
+        identity, expression = head.sample(seed)
+        return Geometry(identity, expression, yaw=float(7 * (seed % 5) - 14), pitch=2.0)
+    return [one(seed) for seed in range(8)]
+
+
+# Frechet distance
+
+def test_frechet_distance_of_commuting_gaussians():
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    a, b = np.array([1.0, 2, 3, 0.5]), np.array([2.0, 1, 3, 1.5])
+    shift = np.array([0.3, -1, 0, 2])
+    x = gaussian(rng, np.zeros(4), turn @ np.diag(a**2) @ turn.T)
+    y = gaussian(rng, shift, turn @ np.diag(b**2) @ turn.T)
+    expected = (shift**2).sum() + ((a - b) ** 2).sum()
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(y, x) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_distance_of_gaussians_that_do_not_commute():
+    # 2 x 2: tr sqrt(A B) = sqrt(tr(A B) + 2 sqrt(det(A B)))
+    rng = np.random.default_rng(1)
+    a, b = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.3], [-0.3, 3.0]])
+    cross = np.sqrt(np.trace(a @ b) + 2 * np.sqrt(np.linalg.det(a @ b)))
+    x, y = gaussian(rng, np.zeros(2), a), gaussian(rng, np.zeros(2), b)
+    assert frechet_distance(x, y) == pytest.approx(np.trace(a) + np.trace(b) - 2 * cross, rel=1e-6)
+
+
+def test_frechet_distance_from_itself_with_a_dead_feature():
+    x = np.random.default_rng(2).standard_normal((50, 5))
+    x[:, 3] = 0
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-9)
+
+
+# Offsets, slopes, openings
+
+def test_mean_offset_is_found_through_rotations():
+    rng = np.random.default_rng(3)
+    turn, points = rotations(rng, 12), rng.normal(0, 40, (12, 68, 3))
+    offset = np.concatenate([rng.normal(0, 3, (68, 2)), np.zeros((68, 1))], 1)
+    found = np.array([moved(p, r, offset) for p, r in zip(points, turn)])
+    np.testing.assert_allclose(mean_offset(found, points, turn), offset, atol=1e-9)
+
+
+def test_mean_offset_of_upright_faces_is_the_mean():
+    rng = np.random.default_rng(4)
+    points, found = rng.normal(0, 40, (9, 68, 2)), rng.normal(0, 40, (9, 68, 2))
+    offset = mean_offset(found, points, np.repeat(np.eye(3)[None], 9, 0))
+    np.testing.assert_allclose(offset[:, :2], (found - points).mean(0), atol=1e-9)
+
+
+def test_slopes():
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((40, 6, 2))
+    assert slope_through_origin(x, 0.7 * x) == pytest.approx(0.7)
+    assert np.isnan(slope_through_origin(np.zeros(3), np.ones(3)))
+    slope, correlation = line(x.ravel(), 5 - 2 * x.ravel())
+    assert (slope, correlation) == (pytest.approx(-2), pytest.approx(-1))
+    assert np.isnan(line(np.ones(4), np.arange(4.0))[1])
+
+
+def test_bootstrap_error_of_a_mean():
+    x = np.random.default_rng(6).standard_normal(400)
+    error = bootstrap_error(lambda chosen: float(x[chosen].mean()), len(x), rounds=500)
+    assert error == pytest.approx(x.std() / 20, rel=0.15)
+
+
+def test_points_that_move():
+    displacement = np.zeros((3, 68, 2))
+    displacement[:, 5], displacement[:, 6], displacement[:, 7] = [4, 0], [0, 1], [0, 0.9]
+    assert np.flatnonzero(moving(displacement)).tolist() == [5, 6]
+
+
+def test_openings(head):
+    points = np.zeros((68, 2))
+    for k in (36, 42):
+        points[k : k + 6] = np.array([[0, 0], [1, 1], [2, 1], [3, 0], [2, -1], [1, -1]]) + [2 * (k - 36), 0]
+    points[[61, 62, 63]], points[[67, 66, 65]] = [[0, 1], [1, 2], [2, 3]], [[0, 0], [1, 0], [2, 0]]
+    assert eye_aspect(points) == pytest.approx(2 / 3)
+    assert lip_opening(points) == pytest.approx(2 / 15)       # outer eye corners: 0 and 12 + 3
+    still = Geometry(np.zeros(head.identity_count, np.float32), np.zeros(head.expression_count, np.float32))
+
+    def measured(measure, **values):
+        return measure(head.landmarks(head.evaluate(None, still.expressing(head, **values).expression)))
+    assert measured(eye_aspect, eyeBlink=1) < 0.4 * measured(eye_aspect)
+    assert measured(lip_opening, jawOpen=0.8) > measured(lip_opening) + 0.15
+
+
+def test_share_of_others_that_are_farther():
+    gallery = np.array([[0.0], [1], [2], [3], [4]])
+    probes = np.array([[0.1], [3.9], [2], [3], [-9]])
+    # The second has only the first entry farther than its own; the last has its own farthest of all.
+    np.testing.assert_allclose(farther_share(probes, gallery), [100, 25, 100, 100, 0])
+
+
+def test_psnr_inside_a_mask():
+    a, b = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)
+    b[:2] = 51
+    mask = np.zeros((4, 4), bool)
+    mask[:2] = True
+    assert metrics.psnr(a, b, mask) == pytest.approx(20 * np.log10(5))
+
+
+# Geometry in the frame
+
+def test_frame_goes_back_and_forth():
+    frame, points = Frame(115.0, 5.0), np.random.default_rng(7).uniform(-80, 80, (10, 2))
+    np.testing.assert_allclose(frame.millimetres(frame.pixels(points, 64), 64), points, atol=1e-9)
+    np.testing.assert_allclose(frame.pixels(np.array([[0.0, 5.0]]), 64), [[31.5, 31.5]])
+    assert frame.pixels(np.array([[0.0, 20.0]]), 64)[0, 1] < 31.5
+
+
+def test_expressing_sets_both_sides_and_keeps_mouth_close_below_the_jaw(head):
+    expression = np.zeros(head.expression_count, np.float32)
+    names = head.expression_names
+    expression[names.index("mouthClose")] = expression[names.index("jawOpen")] = 0.4
+    changed = Geometry(np.zeros(head.identity_count, np.float32), expression).expressing(head, eyeBlink=0.5, jawOpen=0.1)
+    value = dict(zip(names, changed.expression.tolist()))
+    assert value["eyeBlink_L"] == value["eyeBlink_R"] == 0.5
+    assert value["mouthClose"] == value["jawOpen"] == pytest.approx(0.1)
+    assert expression[names.index("jawOpen")] == pytest.approx(0.4)
+
+
+def test_portraits_are_the_test_split_with_the_offset_taken_off(head, tmp_path):
+    rng = np.random.default_rng(8)
+    turn, offset = rotations(rng, 40), np.concatenate([rng.normal(0, 3, (68, 2)), np.zeros((68, 1))], 1)
+    model = rng.normal(0, 40, (40, 68, 3))
+    frame = Frame(115.0, 5.0)
+    annotated = np.array([frame.pixels(moved(p, r, offset), 256) for p, r in zip(model, turn)])
+    np.savez(
+        tmp_path / "fits.npz", rotation=turn, landmarks68=annotated, expression=np.zeros((40, 55)), half_mm=115.0,
+        identity=np.ones((40, 60)), landmark_offset_mm=offset, centre_y_mm=5.0)
+    portraits = read_portraits(tmp_path, head)
+    assert [p.index for p in portraits] == [7, 22, 37]
+    assert len(read_portraits(tmp_path, head, test_only=False)) == 40
+    for portrait in portraits:
+        np.testing.assert_allclose(portrait.points, model[portrait.index, :, :2], atol=1e-4)
+        assert portrait.geometry.identity.shape == (head.identity_count,) and portrait.geometry.identity.sum() == 60
+
+
+def placed(centre, size, roll):
+    frame = {"centre_px": centre, "size_px": size, "roll_degrees": roll}
+    return types.SimpleNamespace(parameters={"aligned_frame": frame})
+
+
+def test_placement_moves_the_fit_into_the_library_frame(studio, geometries):
+    # A photo of 256 px whose fit fills its frame; the library's frame lies elsewhere in it.
+    centre, size, roll = np.array([120.0, 140.0]), 300.0, 12.0
+    place = Placement.of(placed(centre.tolist(), size, roll), 256, studio.frame)
+    points = studio.points(geometries[0])
+    u, v = (studio.frame.pixels(points, 256) - centre).T / (size / 2)
+    c, s = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    turned = garface.pose_matrix(0, 0, place.roll).astype(np.float64)
+    inside = place.scale * points @ turned.T
+    inside[:, :2] += place.shift
+    ndc = np.stack([inside[:, 0], inside[:, 1] - studio.frame.centre_y], 1) / studio.frame.half
+    np.testing.assert_allclose(ndc, np.stack([c * u - s * v, -s * u - c * v], 1), atol=1e-5)
+
+
+def test_masks(studio, geometries):
+    pytest.importorskip("cv2")
+    geometry = dataclasses.replace(geometries[0], yaw=0.0, pitch=0.0)
+    portrait = Portrait(7, None, geometry, np.zeros((68, 2)))
+    face, head = Masks(studio)(portrait, Placement.of(placed([127.5, 127.5], 256.0, 0.0), 256, studio.frame))
+    size = studio.renderer.size
+    assert face.shape == head.shape == (size, size)
+    assert 0.1 < face.mean() < head.mean() < 0.8 and not (face & ~head).any()
+    inner = np.rint(studio.frame.pixels(studio.points(geometry)[17:], size)).astype(int)
+    assert face[inner[:, 1], inner[:, 0]].all()
+
+
+def test_sheet():
+    pytest.importorskip("cv2")
+    sheet = sheets.grid([np.full((s, s, 3), 10 * s, np.uint8) for s in (4, 8, 16)], 2, 8)
+    assert sheet.shape == (16, 16, 3)
+    assert [sheet[v, u, 0] for v, u in ((4, 4), (4, 12), (12, 4), (12, 12))] == [40, 80, 160, 128]
+
+
+# The scripts, with a renderer that obeys and a detector that sees all
+
+OFFSET = np.concatenate([np.random.default_rng(9).normal(0, 2, (68, 2)), np.zeros((68, 1))], 1)
+
+
+class TransparentStudio(Studio):
+    """Its pictures are the points themselves, where this detector would see them."""
+
+    gain = 1.0      # of what moves away from the mean head
+
+    def picture(self, geometry, w):
+        mean = Geometry(np.zeros_like(geometry.identity), np.zeros_like(geometry.expression), geometry.yaw, geometry.pitch)
+        still = self.points(mean)
+        return moved(still + self.gain * (self.points(geometry) - still), self.rotation(geometry), OFFSET)
+
+
+class Clairvoyant:
+    def landmarks(self, picture, box):
+        return picture
+
+
+@pytest.fixture
+def judge(studio):
+    return Judge(TransparentStudio(studio.renderer, studio.head), Clairvoyant())
+
+
+def sightings(judge, geometries):
+    class Fit:
+        def __init__(self, geometry):
+            self.geometry = geometry
+
+        def picture(self, size):
+            return judge.studio.picture(self.geometry, None)
+    return [Fit(g) for g in geometries]
+
+
+def test_an_obedient_renderer_has_no_distance_and_slopes_of_one(judge, geometries):
+    portraits = sightings(judge, geometries)
+    seen = judge.portraits(portraits, 64)
+    np.testing.assert_allclose(judge.offset(seen), OFFSET, atol=1e-6)
+    np.testing.assert_allclose(judge.distances(seen, OFFSET), 0, atol=1e-6)
+    for row in opening_rows(judge, seen, 6, seed=1):
+        assert row["slope"] == pytest.approx(1, abs=1e-4) and row["correlation"] == pytest.approx(1, abs=1e-4)
+    for row in displacement_rows(judge, seen, 3, seed=1):
+        assert row["slope"] == pytest.approx(1, abs=1e-4) and row["error"] == pytest.approx(0, abs=1e-4)
+        assert row["portraits: slope"] == pytest.approx(1, abs=1e-4)
+
+
+def test_another_mesh_is_farther(judge, geometries):
+    noise = np.random.default_rng(10).normal(0, 0.5, (len(geometries), 68, 2))
+    seen = judge.portraits(sightings(judge, geometries), 64)
+    noisy = dataclasses.replace(seen, found=seen.found + noise)
+    rows = {row["picture"]: row for row in distance_rows(judge, noisy, noisy, noisy, seed=1)}
+    assert rows["renders, yaw 40"]["ratio"] < 0.5 < 3 < rows["renders, yaw 40, another mesh"]["ratio"]
+
+
+def test_a_sluggish_renderer_has_slopes_below_one(judge, geometries):
+    seen = judge.portraits(sightings(judge, geometries), 64)
+    judge.studio.gain = 0.6
+    for row in displacement_rows(judge, seen, 3, seed=1):
+        if row["parameter"] != "yaw":
+            assert row["slope"] == pytest.approx(0.6, abs=0.02)
+
+
+def test_z_that_moves_nothing(judge, geometries, monkeypatch):
+    monkeypatch.setattr("garface.evaluation.separation.disturbed", lambda picture, rng: {"a shift": picture + 0.5})
+    rows = {row["the same geometry"]: row for row in latent_rows(judge, sightings(judge, geometries), 4, 3, seed=1)}
+    assert rows["renders, another z"]["68 median %"] == 0
+    assert rows["renders, another z"]["pairs"] == 4 * 3
+    assert 0.5 < rows["one render, a shift"]["68 median %"] < 1
+
+
+def test_missing_dlib_says_what_to_install(studio, monkeypatch):
+    from garface.evaluation import dlib_detector
+
+    monkeypatch.setitem(__import__("sys").modules, "dlib", None)
+    with pytest.raises(SystemExit, match=r"pip install 'garface\[evaluate\]'"):
+        dlib_detector.Detector(studio.frame)
+    monkeypatch.setattr(dlib_detector.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="face_recognition_models"):
+        dlib_detector._model("shape_predictor_68_face_landmarks.dat")
