@@ -9,7 +9,8 @@ random portraits, random z), ``turning.png`` (one z: yaw from -60 to 60 degrees,
 The distance is taken on the hidden features of the inverse network between ``count`` portraits and as many renders
 with the geometry of portraits, beside that of two halves of the portraits, of ``count`` each; once with the photos
 reduced to the renderer's size, once as they are. That network was trained on these portraits: it is blind where it
-need not look, so compare distances with each other only. Needs the extra ``[train]``.
+need not look, so compare distances with each other only; and only at one ``count``, as that of the halves is little
+but the noise of sampling and falls as the count grows. Needs the extra ``[train]``.
 """
 from __future__ import annotations
 
@@ -82,12 +83,12 @@ def distances(studio: Studio, portraits: list[Portrait], features: Features, cou
     rows = []
     for name, side in (("the renderer's", size), ("the photos'", None)):
         real = features(portraits[i].picture(side) for i in order)
+        halves = real[:count], real[count:]
         rows.append({
             "resolution": name, "count": count,
-            "renders to photos": float(np.mean([frechet_distance(renders, half) for half in (real[:count], real[count:])])),
-            "photos to photos": frechet_distance(real[:count], real[count:]),
+            "renders to photos x 1000": 1000 * float(np.mean([frechet_distance(renders, half) for half in halves])),
+            "photos to photos x 1000": 1000 * frechet_distance(*halves),
         })
-        rows[-1]["ratio"] = rows[-1]["renders to photos"] / rows[-1]["photos to photos"]
     return rows
 
 
