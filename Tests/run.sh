@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs every test: Swift, ABI, C, C++, Python, tool, in two builds.
+# Runs every test: Swift, ABI, C, C++, Python, tool, in two builds; then the training and evaluation programs.
 #
-#   Tests/run.sh             installs what is missing, then tests both builds
+#   Tests/run.sh             installs what is missing, then runs everything
 #   Tests/run.sh full        the build with every library that is there (in .build)
 #   Tests/run.sh base        the build with OpenBLAS and libpng alone (in .build/base)
+#   Tests/run.sh training    training and evaluation in Python, with PyTorch (6 GB in .build/training where it is missing)
 #
 # Everything is built in release: debug numerics would take hours.
 set -uo pipefail
@@ -64,11 +65,29 @@ test_build() {  # full | base
     step "$kind: Python and tool tests" env PYTHONPATH="$root/bindings/python" $python -m pytest -q -p no:cacheprovider Tests/python
 }
 
-case ${1:-both} in
+training_python() {  # a Python with the packages of garface[train]
+    if $python -c 'import torch, cv2, numba, safetensors, scipy, skimage, sklearn, pytest' 2>/dev/null; then
+        return
+    fi
+    python3 -m venv "$root/.build/training" && "$root/.build/training/bin/pip" install -q pytest "$root/bindings/python[train]" \
+        && python=$root/.build/training/bin/python
+}
+
+test_training() {
+    export GARFACE_LIBRARY=$root/.build/release/libgarface.so GARFACE_TOOL=$root/.build/release/garface-cli
+    [ -f "$GARFACE_LIBRARY" ] || step "training: build" swift build -c release || return
+    step "training: packages" training_python || return
+    step "training: tests" env PYTHONPATH="$root/bindings/python" OMP_NUM_THREADS=1 $python -m pytest -q -p no:cacheprovider \
+        Tests/python/test_training.py Tests/python/test_training_gar.py Tests/python/test_training_runs.py \
+        Tests/python/test_evaluation.py
+}
+
+case ${1:-all} in
     full) test_build full ;;
     base) test_build base ;;
-    both) test_build full; test_build base ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    training) test_training ;;
+    all) test_build full; test_build base; test_training ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 echo
