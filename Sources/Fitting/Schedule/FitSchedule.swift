@@ -65,9 +65,9 @@ extension FitStage {
     /// Geometry and look together, both held by their priors.
     public static func garJoint() -> FitStage {
         FitStage(
-            name: "joint", optimiser: .adam, iterations: 160,
+            name: "joint", optimiser: .adam, iterations: 200,
             blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
-            stepSizes: [.wPlus: 0.02, .identity: 0.05, .rotation: 0.01], silhouettes: true)
+            stepSizes: [.wPlus: 0.02, .identity: 0.07, .rotation: 0.01], silhouettes: true)
     }
 
     public static func shAppearance() -> FitStage {
@@ -78,7 +78,7 @@ extension FitStage {
 
     public static func shJoint() -> FitStage {
         FitStage(
-            name: "joint", optimiser: .adam, iterations: 160,
+            name: "joint", optimiser: .adam, iterations: 200,
             blocks: [.albedo, .light, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
             stepSizes: [.identity: 0.05, .rotation: 0.01], silhouettes: true)
     }
@@ -86,11 +86,11 @@ extension FitStage {
     /// The same for both renderers, so that they can be compared; terms that do not apply to one are zero in it.
     private static func pictureWeights() -> FitWeights {
         var w = FitWeights()
-        w.photometric = 700
+        w.photometric = 1000
         w.perceptual = 300
         w.landmarks = 1
         w.identity = 0.5
-        w.identityStart = 0.5
+        w.identityStart = 0.1
         w.expressionStart = 1
         w.wMean = 1
         w.wSpread = 4
