@@ -9,8 +9,8 @@ class CodeBank:
         self.codes, self.filled, self.at = torch.zeros(size, latent), 0, 0
 
     def add(self, w):
-        """w [B,L], over all processes."""
-        for code in w.detach().float().cpu():
+        """w [B,L] over all processes, float32 on the CPU, without gradient."""
+        for code in torch.as_tensor(w):
             self.codes[self.at] = code
             self.at = (self.at + 1) % len(self.codes)
             self.filled = min(self.filled + 1, len(self.codes))

@@ -62,6 +62,15 @@ def pixel_to_ndc(size):
     return np.array([[2 / size, 0, 1 / size - 1], [0, -2 / size, 1 - 1 / size]], np.float64)
 
 
+def warped(picture, frame, size, border=cv2.BORDER_REPLICATE):
+    """The aligned frame of a picture, [size,size] or [size,size,3]; frame maps its NDC to pixels. Pre-filtered when it shrinks."""
+    matrix = compose_affine(frame, pixel_to_ndc(size))
+    shrink = np.hypot(matrix[0, 0], matrix[1, 0])
+    if shrink > 1.2:
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.4 * shrink)
+    return cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+
+
 @dataclass
 class FaceSet:
     """Pictures with what is known of the face in each. Geometry is in the aligned frame's NDC unless said otherwise."""

@@ -42,7 +42,7 @@ def share(values, rank, world):
     """
     if len(values) % world:
         raise ValueError(f"{len(values)} samples cannot be shared equally among {world} processes: "
-                         f"take a multiple of {world}")
+                         f"take a multiple of {world} (--batch)")
     each = len(values) // world
     return values[rank * each:(rank + 1) * each]
 
@@ -122,12 +122,3 @@ class SumOverRanks(torch.autograd.Function):
 def total_with_gradient(value, world):
     """Sum over the ranks of a tensor, differentiable."""
     return value if world == 1 else SumOverRanks.apply(value)
-
-
-def gather_tensor(values, world):
-    """Tensors of the ranks, in order of rank, joined along the first dimension, without gradient."""
-    if world == 1:
-        return values.detach()
-    parts = [torch.empty_like(values) for _ in range(world)]
-    dist.all_gather(parts, values.detach().contiguous())
-    return torch.cat(parts)

@@ -5,6 +5,8 @@ and keep their part of it.
 """
 import torch
 
+from .distributed import share
+
 
 class Draw:
     """Draws for step `step`; every method takes the count over all processes and returns this process's part of it."""
@@ -18,10 +20,7 @@ class Draw:
         return local * self.world
 
     def _part(self, values):
-        if len(values) % self.world:
-            raise ValueError(f"{len(values)} samples cannot be shared by {self.world} processes: choose another --batch")
-        n = len(values) // self.world
-        return values[self.rank * n:(self.rank + 1) * n].to(self.device, non_blocking=True)
+        return share(values, self.rank, self.world).to(self.device, non_blocking=True)
 
     def normal(self, n, *shape):
         return self._part(torch.randn(n, *shape, generator=self.generator))

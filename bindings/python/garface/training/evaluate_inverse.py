@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .crops import aligned_frame
-from .data import compose_affine, frame_to_picture, pixel_to_ndc
+from .data import compose_affine, frame_to_picture, warped
 from .detect import detect
 from .export import load_network
 from .normals import HeadModel
@@ -22,13 +22,7 @@ from .inverse_losses import Geometry, interocular
 
 def crop(photo, frame, size):
     """Aligned crop [1,3,S,S] in [-1,1]; frame maps aligned NDC to photo pixels."""
-    matrix = compose_affine(frame, pixel_to_ndc(size))
-    shrink = np.hypot(matrix[0, 0], matrix[1, 0])
-    if shrink > 1.2:
-        photo = cv2.GaussianBlur(photo, (0, 0), 0.4 * shrink)
-    picture = cv2.warpAffine(photo, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                             borderMode=cv2.BORDER_REPLICATE)
-    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return torch.from_numpy(warped(photo, frame, size)).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def read(network, geometry, photo, frame, passes):

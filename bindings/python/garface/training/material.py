@@ -6,6 +6,7 @@ c, cn, cl, cm  grey crops in the aligned frame: luminance uint8 [N,1,S,S], and w
 n2, l2       normals mixed from the fits: near enough to the photos for the discriminator to judge the render
 n3, l3       normals beyond the photos; neighbours 2k, 2k + 1 share identity
 """
+import functools
 import multiprocessing
 import os
 
@@ -15,7 +16,7 @@ import torch
 
 from .crops import LANDMARK_SWAP
 from .data import (CENTRE_Y_MM, HALF_MM, compose_affine, load_crops, load_portraits, pixel_to_ndc, rotation_matrix,
-                   training_crops, training_portraits)
+                   training_crops, training_portraits, warped)
 from .normals import HeadModel
 from .renders import GeometrySampler
 
@@ -23,20 +24,21 @@ NAMES = {"portraits": ("x", "n", "l"), "turned": ("t", "tn", "tl"), "crops": ("c
          "mixed": ("n2", "l2"), "wide": ("n3", "l3")}
 
 
+@functools.lru_cache(maxsize=1)
+def head_model(file):
+    """The head model of a file, read once in a process."""
+    return HeadModel(file)
+
+
 def _maps(task):
     head_file, identity, expression, rotation, size = task
-    if head_file not in _HEADS:
-        _HEADS[head_file] = HeadModel(head_file)
-    return _HEADS[head_file].normal_maps(identity, expression, rotation, size)
-
-
-_HEADS = {}
+    return head_model(head_file).normal_maps(identity, expression, rotation, size)
 
 
 def geometry_maps(head_file, identity, expression, yaw, pitch, size, batch=64):
     """(normal maps int8 [N,3,S,S], landmarks float32 [N,68,2] in NDC) of posed heads; made on all cores."""
     identity, expression = np.asarray(identity, np.float32), np.asarray(expression, np.float32)
-    rotation, head = rotation_matrix(yaw, pitch, np.zeros(len(identity))), HeadModel(head_file)
+    rotation, head = rotation_matrix(yaw, pitch, np.zeros(len(identity))), head_model(head_file)
     tasks = [(head_file, *(v[i:i + batch] for v in (identity, expression, rotation)), size) for i in range(0, len(identity), batch)]
     with multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
         maps = pool.map(_maps, tasks, chunksize=1)
@@ -54,10 +56,7 @@ def aligned_crops(faces, size):
     pictures, inside = (np.empty((len(faces), 1, size, size), np.uint8) for _ in range(2))
     for i, (picture, frame) in enumerate(zip(faces.images, faces.frames)):
         matrix = compose_affine(frame, pixel_to_ndc(size))
-        shrinking = np.hypot(matrix[0, 0], matrix[1, 0])
-        soft = cv2.GaussianBlur(picture, (0, 0), 0.4 * shrinking) if shrinking > 1.2 else picture
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        pictures[i, 0] = cv2.warpAffine(soft, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        pictures[i, 0] = warped(picture, frame, size)
         inside[i, 0] = cv2.warpAffine(np.ones_like(picture), matrix, (size, size), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
     return pictures, inside
 
@@ -73,7 +72,10 @@ def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mi
         for name, array in zip(NAMES[group], arrays):
             np.save(os.path.join(folder, f"{name}.part.npy"), array)
             os.replace(os.path.join(folder, f"{name}.part.npy"), os.path.join(folder, f"{name}.npy"))
-    head, rng = HeadModel(head_file), np.random.default_rng(0)
+    wanted = ["portraits", "mixed", "wide"] + ["turned"] * bool(turned) + ["crops"] * bool(crops)
+    if not any(missing(group) for group in wanted):
+        return
+    head, rng = head_model(head_file), np.random.default_rng(0)
     faces = training_portraits(load_portraits(portraits, cache, max(size, 64)))
     sampler, count = GeometrySampler(faces, head.expression_names), len(faces)
     if missing("portraits"):

@@ -18,19 +18,14 @@ import cv2
 import numpy as np
 
 from .data import (FaceSet, compose_affine, frame_to_picture, invert_affine, is_aligned, load_faces, load_packed,
-                   pixel_to_ndc, save_packed)
+                   pixel_to_ndc, save_packed, warped)
 from .overlay import report
 
 
 def align(photo, frame, size):
     """(aligned picture [size,size,3], 2x3 map from its pixels to the photo's); continued by mirroring beside the photo."""
     matrix = compose_affine(frame, pixel_to_ndc(size))
-    shrink = np.hypot(matrix[0, 0], matrix[1, 0])
-    if shrink > 1.2:
-        photo = cv2.GaussianBlur(photo, (0, 0), 0.4 * shrink)
-    picture = cv2.warpAffine(photo, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                             borderMode=cv2.BORDER_REFLECT_101)
-    return picture, matrix
+    return warped(photo, frame, size, cv2.BORDER_REFLECT_101), matrix
 
 
 def grey(picture):

@@ -127,7 +127,8 @@ class Trainer:
     def optimise(self, optimiser, loss):
         optimiser.zero_grad()
         loss.backward()
-        distributed.average_gradients([p for group in optimiser.param_groups for p in group["params"]], self.world)
+        own = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+        distributed.average_gradients(own, self.world)      # what had no part stays as it is, as in one process
         optimiser.step()
 
     def random_styles(self, count, draw):
@@ -217,7 +218,7 @@ class Trainer:
             person = F.normalize(self.judges.identity(wide), dim=1)
             terms["person moved"] = (person[0::2] - person[1::2]).square().sum(1).mean()
             spread = w.square().mean()
-            self.codes.add(distributed.gather_tensor(w[:len(x)], self.world))
+            self.codes.add(distributed.gather(w[:len(x)].detach().float().cpu(), self.world))
             terms["codes"] = self.codes.loss(self.g.style(draw.everywhere(CODES, a.latent)))
         weight = a.reconstruction
         loss = (a.adversarial * terms.get("adv", 0.0) + weight * (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
@@ -242,10 +243,7 @@ class Trainer:
         penalty = self.paths.penalty(self.g, w, pyramid(n), draw.noise(count, self.layers),
                                      draw.normal(count, 3, self.a.size, self.a.size),
                                      lambda value: distributed.mean(value, self.world))
-        self.og.zero_grad()
-        (penalty * self.a.path_weight * self.a.path_every).backward()
-        distributed.average_gradients([p for p in self.g.parameters() if p.grad is not None], self.world)
-        self.og.step()
+        self.optimise(self.og, penalty * self.a.path_weight * self.a.path_every)
         return penalty.item()
 
     def advance(self, material):
