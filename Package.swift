@@ -67,6 +67,7 @@ let package = Package(
                 "Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "Reconstruction",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: numericsSettings,
             linkerSettings: [
                 .unsafeFlags(["-static-stdlib", "-use-ld=lld"]), .linkedLibrary("_FoundationCShims"),
                 .linkedLibrary("_FoundationCollections"), .linkedLibrary("swiftSynchronization"),

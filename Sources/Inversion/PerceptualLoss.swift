@@ -4,7 +4,8 @@ import Numerics
 /// over levels k, `sum of w_k * sum(m (F_k(x) - F_k(target))^2) / (sum(m (F_k(target) - channel mean)^2) + 1e-3 * count)`.
 ///
 /// Each level is normalised by the target's own feature variance, so a term near 1 means "no better than flat", whatever
-/// the scale of the features. m is the mask, averaged over each feature's pixel.
+/// the scale of the features. m is the mask, averaged over each feature's pixel. Pictures larger than the network was
+/// trained on are halved until they are not: its features mean little at other scales, and cost more.
 public final class PerceptualLoss<T: Scalar> {
     public let height, width: Int
     public let levelWeights: [T]
@@ -13,9 +14,16 @@ public final class PerceptualLoss<T: Scalar> {
     private let masks: [Tensor<T>]
     private let gradients: [Tensor<T>?]
     private var normalizers: [T]
+    /// The picture and its halves down to what the network sees, and the gradients on the way back up.
+    private let reduced: [Tensor<T>]
+    private let dReduced: [Tensor<T>]
 
-    /// - Parameter levelWeights: one per level of the network; 0 leaves a level out.
-    public init(_ network: ConvolutionalNetwork<T>, height: Int, width: Int, levelWeights: [T]) throws {
+    /// - Parameters:
+    ///   - levelWeights: one per level of the network; 0 leaves a level out.
+    ///   - largestSide: a square picture with a larger, even side is halved for the network; nil: never.
+    public init(
+        _ network: ConvolutionalNetwork<T>, height: Int, width: Int, levelWeights: [T], largestSide: Int? = nil
+    ) throws {
         guard levelWeights.count == network.levelCount else {
             throw GarfaceError(
                 .invalidArgument, "perceptual loss: \(network.levelCount) level weights expected, found \(levelWeights.count)")
@@ -23,7 +31,14 @@ public final class PerceptualLoss<T: Scalar> {
         self.height = height
         self.width = width
         self.levelWeights = levelWeights
-        context = try network.context(height: height, width: width)
+        var side = height, sides: [Int] = []
+        while let largestSide, height == width, side > largestSide, side % 2 == 0 {
+            side /= 2
+            sides.append(side)
+        }
+        reduced = sides.map { Tensor([1, 3, $0, $0]) }
+        dReduced = sides.map { Tensor([1, 3, $0, $0]) }
+        context = try network.context(height: height >> sides.count, width: width >> sides.count)
         context.prepareBackward()
         let levels = context.levels
         targets = levels.map { Tensor($0.shape) }
@@ -34,7 +49,7 @@ public final class PerceptualLoss<T: Scalar> {
 
     /// The picture to compare with, [1,3,height,width], and its mask [height,width] (nil: everything counts).
     public func setTarget(_ picture: UnsafePointer<T>, mask: UnsafePointer<T>? = nil) {
-        context.forward(picture)
+        forward(picture)
         for (k, level) in context.levels.enumerated() {
             targets[k].copy(from: level)
             averageMask(mask, height, width, masks[k].pointer, level.shape[2], level.shape[3])
@@ -47,7 +62,7 @@ public final class PerceptualLoss<T: Scalar> {
     public func callAsFunction(
         _ picture: UnsafePointer<T>, scale: T = 1, dPicture: UnsafeMutablePointer<T>?, workspace: Tensor<T>? = nil
     ) -> T {
-        context.forward(picture)
+        forward(picture)
         var loss: T = 0
         for (k, level) in context.levels.enumerated() {
             guard let gradient = gradients[k] else { continue }
@@ -60,10 +75,29 @@ public final class PerceptualLoss<T: Scalar> {
         if let dPicture {
             let memory = workspace ?? Tensor<T>([1, 3, height, width])
             precondition(memory.count == 3 * height * width)
-            context.backward(dLevels: gradients, dInput: memory.pointer)
-            addInto(dPicture, memory.pointer, memory.count)
+            guard let smallest = dReduced.last else {
+                context.backward(dLevels: gradients, dInput: memory.pointer)
+                addInto(dPicture, memory.pointer, memory.count)
+                return loss
+            }
+            context.backward(dLevels: gradients, dInput: smallest.pointer)
+            for k in dReduced.indices.reversed().dropLast() {
+                dReduced[k - 1].fill(0)
+                halveBackward(dReduced[k].pointer, 3, dReduced[k - 1].shape[2], dReduced[k - 1].pointer)
+            }
+            halveBackward(dReduced[0].pointer, 3, height, dPicture)
         }
         return loss
+    }
+
+    private func forward(_ picture: UnsafePointer<T>) {
+        var from = picture, side = height
+        for smaller in reduced {
+            halve(from, 3, side, smaller.pointer)
+            from = UnsafePointer(smaller.pointer)
+            side /= 2
+        }
+        context.forward(from)
     }
 }
 

@@ -79,7 +79,16 @@ func silhouetteKernel<T: Scalar>(
                 if abs(depth[p] - depth[q]) < pixel / 8 { continue }
                 let x = T(2 &* i &+ 1) / T(width) - 1, y = 1 - T(2 &* j &+ 1) / T(height)
                 let dx = axis == 0 ? pixel : 0, dy = axis == 0 ? 0 : -pixel
+                // Nor do those whose surfaces, followed straight on, meet: a slope, by far the most frequent case.
+                if ids[p] >= 0, ids[q] >= 0,
+                    abs(planeDepth(Int(ids[p]), x + dx, y + dy, vertices, triangles) - depth[q]) < pixel / 8,
+                    abs(planeDepth(Int(ids[q]), x, y, vertices, triangles) - depth[p]) < pixel / 8
+                {
+                    continue
+                }
                 let fromP = walkSurface(Int(ids[p]), x, y, dx, dy, vertices, triangles, across)
+                // Arrived: nothing ends between the two.
+                if !fromP.ended, fromP.triangle == Int(ids[q]) { continue }
                 let fromQ = walkSurface(Int(ids[q]), x + dx, y + dy, -dx, -dy, vertices, triangles, across)
                 // +x when the nearer is left, and -y (down) when it is above.
                 let outward: T = axis == 0 ? perNdc : -perNdc
@@ -160,13 +169,20 @@ func walkSurface<T: Scalar>(
             ended: true, a: ia, b: ib, weight: weight, z: v[a &+ 2] + weight * (v[b &+ 2] - v[a &+ 2]), triangle: t,
             share: max(0, first))
     }
+    let z = planeDepth(t, x + dx, y + dy, v, triangles)
+    return SurfaceWalk(ended: false, a: 0, b: 0, weight: 0, z: z, triangle: t, share: 1)
+}
+
+/// Depth of a triangle's plane at (x, y).
+@inline(__always)
+private func planeDepth<T: Scalar>(
+    _ t: Int, _ x: T, _ y: T, _ v: UnsafePointer<T>, _ triangles: UnsafeBufferPointer<Int32>
+) -> T {
     let a = v + 3 &* Int(triangles[3 &* t]), b = v + 3 &* Int(triangles[3 &* t &+ 1])
     let c = v + 3 &* Int(triangles[3 &* t &+ 2])
-    let px = x + dx, py = y + dy
-    let wa = (b[0] - px) * (c[1] - py) - (b[1] - py) * (c[0] - px)
-    let wb = (c[0] - px) * (a[1] - py) - (c[1] - py) * (a[0] - px)
-    let wc = (a[0] - px) * (b[1] - py) - (a[1] - py) * (b[0] - px)
+    let wa = (b[0] - x) * (c[1] - y) - (b[1] - y) * (c[0] - x)
+    let wb = (c[0] - x) * (a[1] - y) - (c[1] - y) * (a[0] - x)
+    let wc = (a[0] - x) * (b[1] - y) - (a[1] - y) * (b[0] - x)
     let sum = wa + wb + wc
-    let z = sum > 0 ? (wa * a[2] + wb * b[2] + wc * c[2]) / sum : a[2]
-    return SurfaceWalk(ended: false, a: 0, b: 0, weight: 0, z: z, triangle: t, share: 1)
+    return sum > 0 ? (wa * a[2] + wb * b[2] + wc * c[2]) / sum : a[2]
 }

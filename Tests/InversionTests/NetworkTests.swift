@@ -60,14 +60,14 @@ import Testing
         }
     }
 
-    /// In double precision against central differences, all levels and a mask together.
-    @Test func perceptualLossGradient() throws {
+    /// In double precision against central differences, all levels and a mask together; halved once and twice, too.
+    @Test(arguments: [nil, 20, 10]) func perceptualLossGradient(_ largestSide: Int?) throws {
         let network = try InverseNetwork<Double>(file: resource("inverse.random.safetensors"), path: .gemm)
         let cases = try resource("inverse.random.cases.safetensors")
         let x: Tensor<Double> = try cases.tensor("input"), target: Tensor<Double> = try cases.tensor("other_input")
         let mask = Tensor<Double>([36, 36])
         for i in 0..<mask.count { mask[i] = i % 36 < 25 ? 1 : 0.25 }
-        let loss = try PerceptualLoss(network.features, height: 36, width: 36, levelWeights: [1, 0.5, 2])
+        let loss = try PerceptualLoss(network.features, height: 36, width: 36, levelWeights: [1, 0.5, 2], largestSide: largestSide)
         loss.setTarget(target.pointer, mask: mask.pointer)
         let gradient = Tensor<Double>(x.shape)
         let value = loss(x.pointer, scale: 3, dPicture: gradient.pointer)

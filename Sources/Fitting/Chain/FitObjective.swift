@@ -98,7 +98,8 @@ public final class FitObjective<T: Scalar> {
         if size > 0, let features = perceptualNetwork?.features {
             let levels = features.levelCount
             let loss = try PerceptualLoss(
-                features, height: size, width: size, levelWeights: Array(repeating: 1 / T(levels), count: levels))
+                features, height: size, width: size, levelWeights: Array(repeating: 1 / T(levels), count: levels),
+                largestSide: perceptualNetwork?.inputSize)
             loss.setTarget(cut.pointer, mask: inside.pointer)
             perceptual = loss
         } else {

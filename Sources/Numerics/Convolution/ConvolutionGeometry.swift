@@ -71,6 +71,16 @@ struct PlainConvolution: Sendable, Hashable {
         padding = kind == .same3x3 || kind == .down3x3 ? 1 : 0
     }
 
+    /// The convolution that is this one's adjoint when its kernel is turned by 180 degrees and its channels swapped;
+    /// nil where the adjoint is no plain convolution (strides).
+    var mirrored: PlainConvolution? {
+        guard stride == 1, 2 * padding == kernel - 1 else { return nil }
+        let kind: ConvolutionKind = kernel == 1 ? .pointwise : .same3x3
+        return PlainConvolution(
+            kind, batch: batch, inputChannels: outputChannels, outputChannels: inputChannels, height: outputHeight,
+            width: outputWidth)
+    }
+
     var inputArea: Int { inputHeight * inputWidth }
     var outputArea: Int { outputHeight * outputWidth }
     var inputCount: Int { batch * inputChannels * inputArea }

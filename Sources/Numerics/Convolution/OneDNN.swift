@@ -120,19 +120,36 @@
     /// The layouts of one convolution's weights that primitives asked for; usually one or two.
     final class OneDNNWeightCache: @unchecked Sendable {
         private let lock = Lock()
-        private var prepared: [OneDNNMemory] = []
+        private var prepared: [(weights: OneDNNMemory, mirrored: Bool)] = []
 
-        func weights(_ plain: Tensor<Float>, _ wanted: dnnl_memory_desc_t) throws -> OneDNNMemory {
+        /// `plain` [out, in, k, k] in the layout asked for; `mirrored`: as [in, out, k, k] with the kernel turned by 180 degrees.
+        func weights(_ plain: Tensor<Float>, _ wanted: dnnl_memory_desc_t, mirrored: Bool = false) throws -> OneDNNMemory {
             lock.acquire()
             defer { lock.release() }
-            if let found = prepared.first(where: { OneDNN.equal($0.descriptor, wanted) }) { return found }
-            let source = try OneDNNMemory(try OneDNN.descriptor(plain.shape, dnnl_oihw), owned: false)
-            source.point(at: plain.pointer)
+            if let found = prepared.first(where: { $0.mirrored == mirrored && OneDNN.equal($0.weights.descriptor, wanted) }) {
+                return found.weights
+            }
+            let values = mirrored ? Self.mirror(plain) : plain
+            let source = try OneDNNMemory(try OneDNN.descriptor(values.shape, dnnl_oihw), owned: false)
+            source.point(at: values.pointer)
             let target = try OneDNNMemory(wanted, owned: true)
             let stream = try OneDNNStream()
             try OneDNNPrimitive.reorder(source, target).execute(stream.handle)
-            prepared.append(target)
+            dnnl_stream_wait(stream.handle)
+            prepared.append((target, mirrored))
             return target
+        }
+
+        private static func mirror(_ w: Tensor<Float>) -> Tensor<Float> {
+            let (o, i, k) = (w.shape[0], w.shape[1], w.shape[2] * w.shape[3])
+            let result = Tensor<Float>([i, o, w.shape[2], w.shape[3]])
+            for a in 0..<o {
+                for b in 0..<i {
+                    let from = w.pointer + (a * i + b) * k, to = result.pointer + (b * o + a) * k
+                    for t in 0..<k { to[t] = from[k - 1 - t] }
+                }
+            }
+            return result
         }
     }
 

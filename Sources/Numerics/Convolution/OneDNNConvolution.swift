@@ -20,48 +20,28 @@
             large = try OneDNNMemory(try OneDNN.descriptor(largeShape, dnnl_nchw), owned: false)
             small = try OneDNNMemory(try OneDNN.descriptor(smallShape, dnnl_nchw), owned: false)
 
-            var source = try OneDNN.descriptor(largeShape, dnnl_format_tag_any)
-            var target = try OneDNN.descriptor(smallShape, dnnl_format_tag_any)
-            var kernel = try OneDNN.descriptor(weights.shape, dnnl_format_tag_any)
-            let strides = [Int64](repeating: Int64(g.stride), count: 2)
-            let before = [Int64](repeating: Int64(g.padding), count: 2)
-            let after = [
-                Int64((g.outputHeight - 1) * g.stride + g.kernel - g.inputHeight - g.padding),
-                Int64((g.outputWidth - 1) * g.stride + g.kernel - g.inputWidth - g.padding),
-            ]
-            let attributes = try OneDNNPrimitive.userScratchpad()
-            defer { dnnl_primitive_attr_destroy(attributes) }
-
-            var forwardOperation = dnnl_convolution_desc_t()
-            try check(
-                dnnl_convolution_forward_desc_init(
-                    &forwardOperation, dnnl_forward_training, dnnl_convolution_direct, &source, &kernel, nil, &target, strides,
-                    before, after), "forward convolution")
-            var forward: dnnl_primitive_desc_t?
-            try check(
-                dnnl_primitive_desc_create(&forward, &forwardOperation, attributes, OneDNN.engine, nil), "forward convolution")
-            defer { dnnl_primitive_desc_destroy(forward) }
-            var backwardOperation = dnnl_convolution_desc_t()
-            try check(
-                dnnl_convolution_backward_data_desc_init(
-                    &backwardOperation, dnnl_convolution_direct, &source, &kernel, &target, strides, before, after),
-                "backward convolution")
-            var backward: dnnl_primitive_desc_t?
-            try check(
-                dnnl_primitive_desc_create(&backward, &backwardOperation, attributes, OneDNN.engine, forward),
-                "backward convolution")
-            defer { dnnl_primitive_desc_destroy(backward) }
-
+            let pair = try (try? OneDNNPrimitivePair(g, .best(for: g))) ?? OneDNNPrimitivePair(g, .direct)
+            let forward = pair.forward
             func layout(_ description: dnnl_primitive_desc_t?, _ what: dnnl_query_t) throws -> dnnl_memory_desc_t {
-                guard let found = dnnl_primitive_desc_query_md(description, what, 0) else {
-                    throw GarfaceError(.internalFailure, "oneDNN: no layout")
-                }
-                return found.pointee
+                try pair.layout(description, what)
             }
             forwardSteps = try Self.steps(
                 forward, from: (large, DNNL_ARG_SRC_0, try layout(forward, dnnl_query_src_md)),
                 to: (small, DNNL_ARG_DST_0, try layout(forward, dnnl_query_dst_md)),
                 weights: try cache.weights(weights, try layout(forward, dnnl_query_weights_md)))
+            if let mirrored = g.mirrored, min(g.inputChannels, g.outputChannels) <= 16 {
+                // The gradient to the input is a convolution with the mirrored kernel, for which oneDNN has the quicker code
+                // where channels are few (up to 2.8 times); with many, its own backward pass is the quicker.
+                let pair = try (try? OneDNNPrimitivePair(mirrored, .best(for: mirrored))) ?? OneDNNPrimitivePair(mirrored, .direct)
+                adjointSteps = try Self.steps(
+                    pair.forward, from: (small, DNNL_ARG_SRC_0, try pair.layout(pair.forward, dnnl_query_src_md)),
+                    to: (large, DNNL_ARG_DST_0, try pair.layout(pair.forward, dnnl_query_dst_md)),
+                    weights: try cache.weights(
+                        weights, try pair.layout(pair.forward, dnnl_query_weights_md), mirrored: true))
+                super.init(g)
+                return
+            }
+            let backward = pair.backward
             adjointSteps = try Self.steps(
                 backward, from: (small, DNNL_ARG_DIFF_DST_0, try layout(backward, dnnl_query_diff_dst_md)),
                 to: (large, DNNL_ARG_DIFF_SRC_0, try layout(backward, dnnl_query_diff_src_md)),

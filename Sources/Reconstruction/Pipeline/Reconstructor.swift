@@ -106,6 +106,9 @@ public final class Reconstructor {
         var box: FaceBox?
     }
 
+    /// Frame size, relative to the photo's shorter side, from which a face counts as large in a search for one.
+    private static let largeFace = 0.2
+
     func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
         func aligned(_ frame: Similarity, _ start: ReconstructionResult.Start, passes: Int, box: FaceBox? = nil) throws -> Place {
             let (frame, estimate) = try aligner.align(photo, from: frame, passes: passes)
@@ -123,14 +126,23 @@ public final class Reconstructor {
         if let rectangle = options.rectangle {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
         }
-        var detection = options.detector
-        detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
-        var places: [Place] = []
-        for box in try models.detector.detect(photo, options: detection) {
-            let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
-            if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
+        func searched(_ detection: FaceDetectorOptions) throws -> [Place] {
+            var detection = detection
+            detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
+            var places: [Place] = []
+            for box in try models.detector.detect(photo, options: detection) {
+                let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
+                if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
+            }
+            return Array(distinct(places).prefix(options.maximumFaces))
         }
-        places = Array(distinct(places).prefix(options.maximumFaces))
+        var places: [Place] = []
+        // The search's time goes into small faces. Where the largest face is all that is wanted, large ones are looked for
+        // first, and small ones only if there is none.
+        var large = options.detector
+        large.minimumSize = Self.largeFace
+        if options.maximumFaces == 1, options.detector.minimumSize < 0.7 * Self.largeFace { places = try searched(large) }
+        if places.isEmpty { places = try searched(options.detector) }
         guard !places.isEmpty else {
             throw GarfaceError(
                 .noFace,

@@ -28,7 +28,7 @@ from .augment import Augmentation
 from .codes import CodeBank
 from .data import CENTRE_Y_MM, HALF_MM
 from .draws import Draw
-from .judges import Judges, landmark_difference, masked_difference
+from .judges import LANDMARK_UNIT, Judges, landmark_difference, masked_difference
 from .material import Material, prepare
 from .networks import Discriminator, Encoder, Generator, channels_last, grow, pyramid
 from .normals import HeadModel
@@ -38,18 +38,32 @@ CODES = 128          # random codes compared with the photos' in a step
 LUMINANCE = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 
 
-def channel_table(base):
-    return {4: base, 8: base, 16: base, 32: base // 2, 64: base // 4, 128: max(8, base // 8), 256: max(8, base // 16)}
+def channel_table(base, least=8):
+    return {r: base if r <= 16 else max(least, base * 16 // r) for r in (4, 8, 16, 32, 64, 128, 256)}
 
 
 def luminance(x):
     return (x * LUMINANCE.to(x.device)).sum(1, keepdim=True)
 
 
-def inside_mean(difference, mask):
-    """Mean over the samples of the mean inside each mask; [B,C,S,S], [B,1,S,S]"""
+def inside_mean(difference, mask, weight):
+    """Mean over the samples of the mean inside each mask, pixels weighed; [B,C,S,S], [B,1,S,S] twice"""
     area = mask.sum((1, 2, 3)).clamp(min=1) * difference.shape[1]
-    return ((difference * mask).sum((1, 2, 3)) / area).mean()
+    return ((difference * mask * weight).sum((1, 2, 3)) / area).mean()
+
+
+def feature_weight(landmarks, size, strength):
+    """[B,1,S,S]: 1, and up to `strength` more at the eyes and the mouth, which are a few per cent of a picture and most of
+    an expression. landmarks [B,68,2] NDC."""
+    axis = (torch.arange(size, device=landmarks.device) + 0.5) * 2 / size - 1
+    bump = 0
+    for points in (slice(36, 42), slice(42, 48), slice(48, 68)):
+        low, high = landmarks[:, points].amin(1), landmarks[:, points].amax(1)
+        middle, reach = (low + high) / 2, (high - low) / 2 + LANDMARK_UNIT
+        x = (axis - middle[:, :1]) / reach[:, :1]
+        y = (-axis - middle[:, 1:]) / reach[:, 1:]
+        bump = bump + torch.exp(-0.5 * (x.square()[:, None] + y.square()[:, :, None]))
+    return 1 + strength * bump[:, None].clamp(max=1)
 
 
 class Trainer:
@@ -57,7 +71,7 @@ class Trainer:
 
     def __init__(self, a, device, rank=0, world=1, landmark_mean=None):
         self.a, self.device, self.rank, self.world = a, device, rank, world
-        channels = channel_table(a.base)
+        channels = channel_table(a.base, a.least)
         self.g, self.average = (Generator(a.size, channels, a.latent, a.depth, a.style_maps) for _ in range(2))
         self.d = Discriminator(a.size, channels)
         self.e, self.average_e = (Encoder(a.size, channels, a.latent) for _ in range(2))
@@ -179,6 +193,7 @@ class Trainer:
             inside.append(cm)
         photos, fitted, points = (torch.cat(v) for v in zip(*known))
         inside = torch.cat(inside)
+        weight = feature_weight(points, a.size, a.feature_weight)
         free = b // 2 if a.adversarial else b // 4
         n2, l2 = material.draw("mixed", free, draw)
         for v in (n2, l2):      # the first two of every four share their normals: another z, same landmarks
@@ -196,7 +211,7 @@ class Trainer:
                              pyramid(torch.cat([n2, n3, fitted])), noise)
             judged, wide, rebuilt = picture.split([len(n2), len(n3), len(fitted)])
             own = rebuilt[:len(x)]
-            terms["l1"] = (own - x).abs().mean()
+            terms["l1"] = ((own - x).abs() * weight[:len(x)]).mean()
             features = self.d.features(torch.cat([own, n], 1))
             with torch.no_grad():
                 real = self.d.features(torch.cat([x, n], 1))
@@ -206,10 +221,10 @@ class Trainer:
             at = len(x)
             if turned:
                 views = slice(at, at + len(t))
-                terms["turned l1"] = inside_mean((rebuilt[views] - t).abs(), inside[views])
+                terms["turned l1"] = inside_mean((rebuilt[views] - t).abs(), inside[views], weight[views])
                 at += len(t)
             if crops:
-                terms["crop l1"] = inside_mean((luminance(rebuilt[at:]) - c).abs(), cm)
+                terms["crop l1"] = inside_mean((luminance(rebuilt[at:]) - c).abs(), cm, weight[at:])
             free, normals, landmarks = torch.cat([judged, wide]), torch.cat([n2, n3]), torch.cat([l2, l3])
             terms["shape fake"] = masked_difference(self.judges.normals(free), normals)
             found = self.judges.landmarks(free)
@@ -220,8 +235,7 @@ class Trainer:
             spread = w.square().mean()
             self.codes.add(distributed.gather(w[:len(x)].detach().float().cpu(), self.world))
             terms["codes"] = self.codes.loss(self.g.style(draw.everywhere(CODES, a.latent)))
-        weight = a.reconstruction
-        loss = (a.adversarial * terms.get("adv", 0.0) + weight * (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
+        loss = (a.adversarial * terms.get("adv", 0.0) + a.reconstruction * (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
                                          + a.crop_weight * terms.get("crop l1", 0.0))
                 + a.consistency * terms["shape fake"] + a.landmark_weight * (terms["points fake"] + terms["other z"])
                 + a.identity_weight * terms["person moved"] + a.codes_weight * terms["codes"] + 1e-3 * spread)
@@ -334,6 +348,7 @@ def arguments(argv=None):
     parser.add_argument("--steps", type=int, default=0, help="stop at this step (0: never)")
     parser.add_argument("--batch", type=int, default=16, help="over all processes; a multiple of 16 times their number")
     parser.add_argument("--base", type=int, default=128, help="channels at 4x4; halved from 32x32 on")
+    parser.add_argument("--least", type=int, default=8, help="fewest channels of a level")
     parser.add_argument("--latent", type=int, default=256)
     parser.add_argument("--depth", type=int, default=4, help="layers of the mapping network")
     parser.add_argument("--style-maps", type=int, default=8, help="channels of the normal injection's first layer (3: none)")
@@ -356,6 +371,7 @@ def arguments(argv=None):
     parser.add_argument("--landmark-weight", type=float, default=0.1, help="weight of landmarks read off the renders")
     parser.add_argument("--identity-weight", type=float, default=0.3, help="weight of identity under another pose")
     parser.add_argument("--reconstruction", type=float, default=12.0, help="weight of the photo's reconstruction")
+    parser.add_argument("--feature-weight", type=float, default=2.0, help="how much more the eyes and the mouth weigh in it")
     parser.add_argument("--turned-weight", type=float, default=0.5, help="turned views, relative to the photos")
     parser.add_argument("--crop-weight", type=float, default=0.5, help="grey crops, relative to the photos")
     parser.add_argument("--average", type=float, default=2500, help="photos after which half of the averaged weights is renewed")

@@ -137,8 +137,7 @@ class InverseTrainer:
         x = x.to(self.device).contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(self.step, self.a.steps, self.a.rate)
-        half = self.device.type == "cuda"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        with self._amp():
             out = {k: v.float() for k, v in self.network(x).items()}
         target = torch.zeros_like(out["w"])
         known = torch.zeros(len(x), device=self.device)
@@ -159,11 +158,14 @@ class InverseTrainer:
         average(self.ema, self.network, min(0.998, self.step / (self.step + 20)))
         return {k: v.item() for k, v in terms.items()}
 
+    def _amp(self):
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.a.bf16 or self.device.type == "cuda")
+
     def _render(self, w, rows):
         """Mean render difference over one real photo per lane of the whole batch."""
         chosen = self.match.choose(rows, len(self.plan.own_lanes(self.rank, self.world)))
         if len(chosen):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            with self._amp():
                 difference = self.match(w[torch.from_numpy(chosen).to(self.device)], rows[chosen])
         else:
             difference = w.sum(1)[:0]
@@ -336,6 +338,8 @@ def main(argv=None):
     parser.add_argument("--minutes", type=float, help="stop and save after so long; the run can be resumed")
     whole("--batch", default=32, help="samples a step, over all processes")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 on the CPU too, where it is quick (AVX-512 BF16, AMX); a GPU "
+                        "always takes it")
     whole("--pool", default=16384, help="crops kept in memory, over all processes; made anew on resumption")
     parser.add_argument("--reuse", type=float, default=4, help="how often a crop is drawn on average")
     whole("--lanes", default=8, help="parts of batch and pool that processes can share")
