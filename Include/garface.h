@@ -606,8 +606,8 @@ typedef struct gar_fit gar_fit;
 /* The standard stages of a renderer as JSON, to be edited and given back:
  * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
  * ["identity", "expression", "rotation", "similarity", ...], "weights": {...}, "steps": {...},
- * "tolerance", "silhouettes"}]}. The list is empty for GAR_RENDERER_START: the inverse network's
- * start, nothing refined.
+ * "tolerance", "silhouettes", "picture_limit"}]}. The list is empty for GAR_RENDERER_START: the
+ * inverse network's start, nothing refined.
  *
  * blocks       what moves: the four above with every renderer and optimiser; "w_plus" and "noise"
  *              with GAR, "albedo" and "light" with GAR_RENDERER_SH, not under gauss_newton. Blocks
@@ -621,6 +621,8 @@ typedef struct gar_fit gar_fit;
  * tolerance    the stage ends when the energy falls by less than this share in an iteration (Adam:
  *              in ten); 0 for Adam: never
  * silhouettes  whether the gradient has what moving outlines do to the picture; false
+ * picture_limit  the picture is compared at no more than so many pixels a side, 16 to 4096: a larger
+ *              one is halved until it is, and GAR stops at that level; all of it where left out
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_schedule_get_json(
     gar_renderer_kind renderer, char *buffer, size_t capacity, size_t *count);

@@ -1,3 +1,5 @@
+import Numerics
+
 /// One face to fit: what was seen, and where to begin.
 public struct FitProblem: Sendable {
     /// The photo in the aligned frame, (3, S, S) RGB in [-1, 1], S the renderer's size.
@@ -22,6 +24,19 @@ public struct FitProblem: Sendable {
         self.start = start
     }
 
+
+    /// The same face in a smaller picture: target and mask are means of 2x2 pixels, as often as it takes.
+    func reduced(to side: Int) -> FitProblem {
+        var result = self, size = size
+        while size > side {
+            let half = size / 2
+            var target = [Float](repeating: 0, count: 3 * half * half), inside = [Float](repeating: 0, count: half * half)
+            halve(result.target, 3, size, &target)
+            halve(result.inside, 1, size, &inside)
+            (result.target, result.inside, size) = (target, inside, half)
+        }
+        return result
+    }
 
     /// Side of the target picture.
     public var size: Int {

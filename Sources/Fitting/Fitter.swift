@@ -39,7 +39,10 @@ public final class Fitter {
     public let models: FitModels
     public let renderer: FitRenderer
     private let problem: FitProblem
-    private let objective: FitObjective<Float>
+    /// By the side of the picture that is compared (0 without a renderer); all share one layout of the unknowns.
+    private var objectives: [Int: FitObjective<Float>] = [:]
+    /// The one that the running stage minimises.
+    private var objective: FitObjective<Float>
     private let unknowns: Tensor<Float>
     private let gradient: Tensor<Float>
     private let scale: Tensor<Float>
@@ -66,14 +69,8 @@ public final class Fitter {
         case .sphericalHarmonics: try problem.check(head: models.head, size: problem.size)
         case .none: try problem.check(head: models.head, size: nil)
         }
-        objective =
-            try renderer == .sphericalHarmonics
-            ? FitObjective(
-                sphericalHarmonics: models.head, perceptualNetwork: models.inverse, frame: models.frame, problem: problem,
-                contour: models.contour)
-            : FitObjective(
-                head: models.head, gar: renderer == .gar ? models.gar : nil, perceptualNetwork: models.inverse,
-                frame: models.frame, problem: problem, contour: models.contour)
+        objective = try Self.objective(models, renderer, problem)
+        objectives[problem.size] = objective
         let n = objective.layout.count
         unknowns = Tensor([n])
         gradient = Tensor([n])
@@ -87,14 +84,35 @@ public final class Fitter {
     /// Where the fit stands.
     public private(set) var state: FitState
 
+    private static func objective(
+        _ models: FitModels, _ renderer: FitRenderer, _ problem: FitProblem
+    ) throws -> FitObjective<Float> {
+        try renderer == .sphericalHarmonics
+            ? FitObjective(
+                sphericalHarmonics: models.head, perceptualNetwork: models.inverse, frame: models.frame, problem: problem,
+                contour: models.contour)
+            : FitObjective(
+                head: models.head, gar: renderer == .gar ? models.gar : nil, perceptualNetwork: models.inverse,
+                frame: models.frame, problem: problem, contour: models.contour)
+    }
+
+    /// Makes what a stage minimises the present objective; allocates where its picture is of a new size.
+    private func take(_ stage: FitStage) throws {
+        let side = renderer == .none ? problem.size : stage.pictureSize(problem.size)
+        if objectives[side] == nil { objectives[side] = try Self.objective(models, renderer, problem.reduced(to: side)) }
+        objective = objectives[side]!
+    }
+
     public func run(_ schedule: FitSchedule, progress: Progress? = nil) throws -> FitResult {
         let total = Float(max(1, schedule.stages.reduce(0) { $0 + $1.iterations }))
         var done: Float = 0
+        for stage in schedule.stages { try take(stage) }      // all memory, before the first iteration
         for stage in schedule.stages {
             let share = Float(stage.iterations)
             try run(stage) { fraction, name in progress?((done + fraction * share) / total, name) ?? true }
             done += share
         }
+        objective = objectives[problem.size]!
         return FitResult(
             state: state, history: history, outcomes: outcomes, picture: objective.renderedPicture(unknowns.pointer))
     }
@@ -107,6 +125,7 @@ public final class Fitter {
                 throw GarfaceError(.cancelled, "fit: cancelled in stage \"\(stage.name)\"")
             }
         }
+        try take(stage)
         let outcome: StageOutcome
         switch stage.optimiser {
         case .gaussNewton:

@@ -81,8 +81,8 @@ func silhouetteKernel<T: Scalar>(
                 let dx = axis == 0 ? pixel : 0, dy = axis == 0 ? 0 : -pixel
                 // Nor do those whose surfaces, followed straight on, meet: a slope, by far the most frequent case.
                 if ids[p] >= 0, ids[q] >= 0,
-                    abs(planeDepth(Int(ids[p]), x + dx, y + dy, vertices, triangles) - depth[q]) < pixel / 8,
-                    abs(planeDepth(Int(ids[q]), x, y, vertices, triangles) - depth[p]) < pixel / 8
+                    planeMeets(Int(ids[p]), x + dx, y + dy, depth[q], pixel / 8, vertices, triangles),
+                    planeMeets(Int(ids[q]), x, y, depth[p], pixel / 8, vertices, triangles)
                 {
                     continue
                 }
@@ -178,11 +178,28 @@ func walkSurface<T: Scalar>(
 private func planeDepth<T: Scalar>(
     _ t: Int, _ x: T, _ y: T, _ v: UnsafePointer<T>, _ triangles: UnsafeBufferPointer<Int32>
 ) -> T {
+    let (sum, moment) = planeSums(t, x, y, v, triangles)
+    return sum > 0 ? moment / sum : v[3 &* Int(triangles[3 &* t]) &+ 2]
+}
+
+/// Does a triangle's plane at (x, y) come within `reach` of that depth? Without the division.
+@inline(__always)
+private func planeMeets<T: Scalar>(
+    _ t: Int, _ x: T, _ y: T, _ depth: T, _ reach: T, _ v: UnsafePointer<T>, _ triangles: UnsafeBufferPointer<Int32>
+) -> Bool {
+    let (sum, moment) = planeSums(t, x, y, v, triangles)
+    return abs(moment - depth * sum) < reach * sum
+}
+
+/// Twice the triangle's area, and times the depth of its plane at (x, y).
+@inline(__always)
+private func planeSums<T: Scalar>(
+    _ t: Int, _ x: T, _ y: T, _ v: UnsafePointer<T>, _ triangles: UnsafeBufferPointer<Int32>
+) -> (T, T) {
     let a = v + 3 &* Int(triangles[3 &* t]), b = v + 3 &* Int(triangles[3 &* t &+ 1])
     let c = v + 3 &* Int(triangles[3 &* t &+ 2])
     let wa = (b[0] - x) * (c[1] - y) - (b[1] - y) * (c[0] - x)
     let wb = (c[0] - x) * (a[1] - y) - (c[1] - y) * (a[0] - x)
     let wc = (a[0] - x) * (b[1] - y) - (a[1] - y) * (b[0] - x)
-    let sum = wa + wb + wc
-    return sum > 0 ? (wa * a[2] + wb * b[2] + wc * c[2]) / sum : a[2]
+    return (wa + wb + wc, wa * a[2] + wb * b[2] + wc * c[2])
 }

@@ -5,6 +5,8 @@ import Numerics
 public final class GARContext<T: Scalar>: @unchecked Sendable {
     public let model: GAR<T>
     public let batch: Int
+    /// Side of the picture.
+    public var size: Int { resolutions[resolutions.count - 1] }
     /// The picture of the last forward pass, [B, 3, size, size], about -1 to 1.
     public var image: Tensor<T> { rgbs.last!.output }
 
@@ -25,8 +27,17 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
     private static var maximumBatch: Int { 256 }
     private static var maximumBytes: Int { 1 << 36 }
 
-    public init(_ model: GAR<T>, batch: Int = 1) throws {
+    /// - Parameter size: side of the picture, 4 to the model's own: a smaller one stops at that level, whose picture a
+    ///   model trained for it makes as good as the last; w+ keeps all its rows. Nil: the model's own.
+    public init(_ model: GAR<T>, batch: Int = 1, size: Int? = nil) throws {
         let c = model.configuration
+        let side = size ?? c.size
+        guard c.resolutions.contains(side) else {
+            throw GarfaceError(
+                .invalidArgument,
+                "renderer: a picture of \(side) pixels; expected one of "
+                    + c.resolutions.map(String.init).joined(separator: ", "))
+        }
         guard (1...Self.maximumBatch).contains(batch) else {
             throw GarfaceError(.invalidArgument, "renderer: a batch of \(batch); expected 1 to \(Self.maximumBatch)")
         }
@@ -36,20 +47,20 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
         }
         self.model = model
         self.batch = batch
-        resolutions = c.resolutions
-        noiseSizes = c.noiseSizes
-        layers = try model.layers.enumerated().map { try RenderLayerContext($1, batch: batch, resolution: c.noiseSizes[$0]) }
-        rgbs = zip(model.toRGBs, c.resolutions).map { ToRGBContext($0, batch: batch, resolution: $1) }
-        injections = try zip(model.injections, c.resolutions).map {
+        resolutions = c.resolutions.filter { $0 <= side }
+        noiseSizes = c.noiseSizes.filter { $0 <= side }
+        layers = try zip(model.layers, noiseSizes).map { try RenderLayerContext($0, batch: batch, resolution: $1) }
+        rgbs = zip(model.toRGBs, resolutions).map { ToRGBContext($0, batch: batch, resolution: $1) }
+        injections = try zip(model.injections, resolutions).map {
             try NormalInjectionContext($0, batch: batch, resolution: $1)
         }
-        scratch = RenderScratch(c, batch: batch)
+        scratch = RenderScratch(c, batch: batch, resolutions: resolutions)
         constant = Tensor([batch, c.channels[4]!, 4, 4])
         for b in 0..<batch {
             (constant.pointer + b * model.constant.count).update(from: model.constant.pointer, count: model.constant.count)
         }
         wPlus = Tensor([batch, c.styleCount, c.latentSize])
-        dRGBs = c.resolutions.map { Tensor([batch, 3, $0, $0]) }
+        dRGBs = resolutions.map { Tensor([batch, 3, $0, $0]) }
         gradient = Tensor(scratch.modulated.shape)
         nextGradient = Tensor(scratch.modulated.shape)
     }

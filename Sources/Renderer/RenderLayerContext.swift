@@ -11,15 +11,15 @@ final class RenderScratch<T: Scalar> {
     let row: Tensor<T>
     let channels: Tensor<T>
 
-    init(_ configuration: GARConfiguration, batch: Int) {
+    init(_ configuration: GARConfiguration, batch: Int, resolutions: [Int]) {
         var (map, large, widest) = (0, 0, 0)
-        for r in configuration.resolutions {
+        for r in resolutions {
             let c = configuration.channels[r]!
             map = max(map, batch * c * r * r)
             large = max(large, batch * c * (r + 1) * (r + 1))
             widest = max(widest, c)
         }
-        let size = configuration.size
+        let size = resolutions.max() ?? 4
         modulated = Tensor([map])
         unblurred = Tensor([large])
         shift = Tensor([size * size])

@@ -25,6 +25,8 @@ import Testing
         "{\"stages\": [{\"optimiser\": \"gauss_newton\", \"iterations\": 3, \"blocks\": [\"w_plus\"]}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"weights\": {\"photo\": 1}}]}",
         "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"weights\": {\"landmarks\": -1}}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"picture_limit\": 8}]}",
+        "{\"stages\": [{\"optimiser\": \"adam\", \"iterations\": 3, \"blocks\": [\"identity\"], \"picture_limit\": \"64\"}]}",
     ]) func refuses(text: String) throws {
         let json = try JSONValue(parsing: text)
         #expect(throws: GarfaceError.self) { try FitSchedule(json: json) }

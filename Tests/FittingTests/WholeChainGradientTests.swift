@@ -70,13 +70,14 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func gar(contour: Bool) throws {
+    /// At the renderer's own size, and stopped at the level of half of it.
+    @Test(arguments: [(false, 64), (true, 64), (true, 32)]) func gar(contour: Bool, size: Int) throws {
         let head = try HeadModel<Double>.embedded(), single = try HeadModel<Float>.embedded()
         let gar = try FitSupport.gar(Double.self), singleGAR = try FitSupport.gar(Float.self)
         let state = FitSupport.state(head: single, gar: singleGAR, seed: 1)
         let observed = FitSupport.landmarks(state, head: single)
         let problem = Self.problem(
-            size: 64, start: FitSupport.state(head: single, gar: singleGAR, seed: 2), observed: observed, contour: contour)
+            size: size, start: FitSupport.state(head: single, gar: singleGAR, seed: 2), observed: observed, contour: contour)
         let objective = try FitObjective<Double>(
             head: head, gar: gar, perceptualNetwork: try FitSupport.inverse(Double.self), frame: AlignedFrame(), problem: problem)
         Self.check(

@@ -23,6 +23,28 @@ import Testing
         }
     }
 
+    /// A renderer stopped at a level is the smaller renderer of the same weights.
+    @Test func stopsAtALevel() throws {
+        let whole = try GAR<Double>(file: RandomModel().file()), small = try GAR<Double>(file: RandomModel(size: 8).file())
+        let context = try GARContext(whole, size: 8), alone = try GARContext(small)
+        var rng = RandomGenerator(seed: 4)
+        let inputs = Inputs(small, batch: 1, &rng)
+        let w = whole.map(inputs.z)
+        context.forward(wPlus: whole.wPlus(w), normals: inputs.normals, noise: inputs.noise)
+        alone.forward(wPlus: small.wPlus(w), normals: inputs.normals, noise: inputs.noise)
+        #expect(context.size == 8 && context.image.shape == [1, 3, 8, 8])
+        #expect(context.image.array == alone.image.array)
+        let cotangent: Tensor<Double> = randomTensor(context.image.shape, &rng)
+        let dWhole = Tensor<Double>([1, whole.styleCount, whole.configuration.latentSize])
+        let dSmall = Tensor<Double>([1, small.styleCount, small.configuration.latentSize])
+        context.backward(dImage: cotangent, dWPlus: dWhole)
+        alone.backward(dImage: cotangent, dWPlus: dSmall)
+        #expect(Array(dWhole.array.prefix(dSmall.count)) == dSmall.array)
+        #expect(dWhole.array.dropFirst(dSmall.count).allSatisfy { $0 == 0 })
+        #expect(throws: GarfaceError.self) { _ = try GARContext(whole, size: 32) }
+        #expect(throws: GarfaceError.self) { _ = try GARContext(whole, size: 12) }
+    }
+
     @Test(arguments: [3, 8], [1, 3]) func agreesWithDifferences(_ width: Int, _ batch: Int) throws {
         let gar = try GAR<Double>(file: RandomModel(width: width).file())
         let context = try GARContext(gar, batch: batch)

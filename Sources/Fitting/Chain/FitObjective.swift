@@ -44,7 +44,7 @@ public final class FitObjective<T: Scalar> {
         head: HeadModel<T>, gar: GAR<T>?, perceptualNetwork: InverseNetwork<T>?, frame: AlignedFrame, problem: FitProblem,
         contour: ContourLines? = nil
     ) throws {
-        let picture = try gar.map { try GARPicture(model: $0, head: head) }
+        let picture = try gar.map { try GARPicture(model: $0, head: head, size: problem.size) }
         try self.init(
             head: PosedHead(head: head, frame: frame), picture: picture, perceptualNetwork: perceptualNetwork,
             contour: contour ?? ContourLines(head), problem: problem)

@@ -14,14 +14,20 @@ final class GARPicture<T: Scalar>: PictureMaker {
     private let dNoise: [Tensor<T>]
     private let dMaps: [Tensor<T>]
     private let latent: Int
+    let size: Int
+    /// Noise maps of the levels that take part; the unknowns hold those of all levels.
+    private let noiseCount: Int
 
-    init(model: GAR<T>, head: HeadModel<T>) throws {
+    /// - Parameter size: side of the picture; less than the model's own stops at that level.
+    init(model: GAR<T>, head: HeadModel<T>, size: Int) throws {
         self.model = model
+        self.size = size
         let c = model.configuration
         latent = c.latentSize
+        noiseCount = c.noiseSizes.count { $0 <= size }
         pyramid = NormalPyramid(
-            size: c.size, sampling: c.normalSampling, triangles: head.triangles, vertexCount: head.vertexCount)
-        context = try GARContext(model)
+            size: size, sampling: c.normalSampling, triangles: head.triangles, vertexCount: head.vertexCount)
+        context = try GARContext(model, size: size)
         wPlus = Tensor([1, model.styleCount, c.latentSize])
         dWPlus = Tensor([1, model.styleCount, c.latentSize])
         noise = model.noiseShapes.map { Tensor([1, 1, $0, $0]) }
@@ -29,7 +35,6 @@ final class GARPicture<T: Scalar>: PictureMaker {
         dMaps = pyramid.maps.map { Tensor($0.shape) }
     }
 
-    var size: Int { model.configuration.size }
     var image: Tensor<T> { context.image }
     var raster: RasterBuffer<T> { pyramid.buffers[pyramid.buffers.count - 1] }
     var noiseSides: [Int] { model.noiseShapes }
@@ -59,7 +64,7 @@ final class GARPicture<T: Scalar>: PictureMaker {
             map.pointer.update(from: at, count: map.count)
             at += map.count
         }
-        context.forward(wPlus: wPlus, normals: pyramid.maps, noise: noise)
+        context.forward(wPlus: wPlus, normals: pyramid.maps, noise: Array(noise.prefix(noiseCount)))
     }
 
     func backward(
@@ -71,7 +76,7 @@ final class GARPicture<T: Scalar>: PictureMaker {
         if noisy { for d in dNoise { d.fill(0) } }
         if head != nil { for d in dMaps { d.fill(0) } }
         context.backward(
-            dImage: dImage, dWPlus: styles ? dWPlus : nil, dNormals: head != nil ? dMaps : nil, dNoise: noisy ? dNoise : nil)
+            dImage: dImage, dWPlus: styles ? dWPlus : nil, dNormals: head != nil ? dMaps : nil, dNoise: noisy ? Array(dNoise.prefix(noiseCount)) : nil)
         if styles { addScaled(1, dWPlus.pointer, gradient + layout.range(.wPlus).lowerBound, dWPlus.count) }
         if noisy {
             var at = gradient + layout.range(.noise).lowerBound

@@ -38,7 +38,7 @@ public struct FitSchedule: Sendable, Equatable {
     public static func standard(_ renderer: FitRenderer) -> FitSchedule {
         switch renderer {
         case .none: FitSchedule(stages: [.landmarkStage()])
-        case .gar: FitSchedule(stages: [.landmarkStage(), .garAppearance(), .garJoint()])
+        case .gar: FitSchedule(stages: [.landmarkStage(), .garAppearance(), .garCoarse(), .garJoint()])
         case .sphericalHarmonics: FitSchedule(stages: [.landmarkStage(), .shAppearance(), .shJoint()])
         }
     }
@@ -59,16 +59,25 @@ extension FitStage {
     public static func garAppearance() -> FitStage {
         FitStage(
             name: "appearance", optimiser: .adam, iterations: 20, blocks: [.wPlus], weights: pictureWeights(),
-            stepSizes: [.wPlus: 0.05])
+            stepSizes: [.wPlus: 0.05], pictureLimit: coarsePicture)
     }
 
-    /// Geometry and look together, both held by their priors.
+    /// Geometry and look together, both held by their priors, in a small picture: most of the way at a third of the cost.
+    public static func garCoarse() -> FitStage {
+        var stage = garJoint()
+        (stage.name, stage.iterations, stage.pictureLimit) = ("coarse", 140, coarsePicture)
+        return stage
+    }
+
+    /// The rest of the way in the whole picture.
     public static func garJoint() -> FitStage {
         FitStage(
-            name: "joint", optimiser: .adam, iterations: 200,
+            name: "joint", optimiser: .adam, iterations: 60,
             blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
             stepSizes: [.wPlus: 0.02, .identity: 0.07, .rotation: 0.01], silhouettes: true)
     }
+
+    private static var coarsePicture: Int { 64 }
 
     public static func shAppearance() -> FitStage {
         FitStage(

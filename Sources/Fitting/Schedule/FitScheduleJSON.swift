@@ -1,6 +1,7 @@
 import Numerics
 
-/// Schedules as JSON: {"stages": [{"name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance"}]}.
+/// Schedules as JSON: {"stages": [{"name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance",
+/// "silhouettes", "picture_limit"}]}.
 extension FitSchedule {
     public var json: JSONValue {
         .object([("stages", .array(stages.map(\.json)))])
@@ -50,12 +51,12 @@ extension FitStage {
             ("steps", .object(blocks.map { ($0.rawValue, .number(Double(step($0)))) })),
             ("tolerance", .number(Double(tolerance))),
             ("silhouettes", .bool(silhouettes)),
-        ])
+        ] + (pictureLimit.map { [("picture_limit", .number(Double($0)))] } ?? []))
     }
 
     init(json: JSONValue, index: Int) throws {
         func fail(_ what: String) -> GarfaceError { GarfaceError(.malformedFile, "schedule: stage \(index): \(what)") }
-        let known = ["name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance", "silhouettes"]
+        let known = ["name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance", "silhouettes", "picture_limit"]
         for (key, _) in json.object ?? [] where !known.contains(key) {
             throw fail("unknown entry \"\(key)\"; expected " + known.joined(separator: ", "))
         }
@@ -64,6 +65,11 @@ extension FitStage {
         }
         if let name = json["name"], name.string == nil { throw fail("\"name\" must be text") }
         if let flag = json["silhouettes"], flag.bool == nil { throw fail("\"silhouettes\" must be true or false") }
+        if let limit = json["picture_limit"] {
+            guard let side = limit.int, (Self.leastPicture...4096).contains(side) else {
+                throw fail("\"picture_limit\" must be a whole number of pixels from \(Self.leastPicture) to 4096")
+            }
+        }
         guard let optimiser = Optimiser(rawValue: json["optimiser"]?.string ?? "") else {
             throw fail("\"optimiser\" must be one of " + Optimiser.allCases.map(\.rawValue).joined(separator: ", "))
         }
@@ -99,7 +105,8 @@ extension FitStage {
         let tolerance = try json["tolerance"].map { try Self.nonNegative($0, "\"tolerance\"", fail) } ?? 0
         self.init(
             name: json["name"]?.string ?? "stage \(index)", optimiser: optimiser, iterations: iterations, blocks: blocks,
-            weights: weights, stepSizes: steps, tolerance: tolerance, silhouettes: json["silhouettes"]?.bool ?? false)
+            weights: weights, stepSizes: steps, tolerance: tolerance, silhouettes: json["silhouettes"]?.bool ?? false,
+            pictureLimit: json["picture_limit"]?.int)
     }
 
     private static func nonNegative(_ v: JSONValue, _ what: String, _ fail: (String) -> GarfaceError) throws -> Float {

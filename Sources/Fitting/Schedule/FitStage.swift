@@ -51,10 +51,14 @@ public struct FitStage: Sendable, Equatable {
     public var tolerance: Float = 0
     /// Whether the gradient includes what moving outlines do to the picture.
     public var silhouettes = false
+    /// The picture is compared at no more than so many pixels a side: a larger one is halved until it is, and the renderer
+    /// stops at that level. Geometry and rough looks need few pixels, which cost little. Nil: all of it.
+    public var pictureLimit: Int?
 
     public init(
         name: String, optimiser: Optimiser, iterations: Int, blocks: [ParameterBlock], weights: FitWeights,
-        stepSizes: [ParameterBlock: Float] = [:], tolerance: Float = 0, silhouettes: Bool = false
+        stepSizes: [ParameterBlock: Float] = [:], tolerance: Float = 0, silhouettes: Bool = false,
+        pictureLimit: Int? = nil
     ) {
         self.name = name
         self.optimiser = optimiser
@@ -64,9 +68,20 @@ public struct FitStage: Sendable, Equatable {
         self.stepSizes = stepSizes
         self.tolerance = tolerance
         self.silhouettes = silhouettes
+        self.pictureLimit = pictureLimit
     }
 
     public func step(_ block: ParameterBlock) -> Float { stepSizes[block] ?? Self.defaultStep(block) }
+
+    /// The least side of a picture that a stage can ask for.
+    static let leastPicture = 16
+
+    /// Side of the picture that the stage compares, out of one of `size`.
+    func pictureSize(_ size: Int) -> Int {
+        var side = size
+        while let pictureLimit, side > pictureLimit, side % 2 == 0, side / 2 >= Self.leastPicture { side /= 2 }
+        return side
+    }
 
     static func defaultStep(_ block: ParameterBlock) -> Float {
         switch block {

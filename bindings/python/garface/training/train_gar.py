@@ -207,10 +207,15 @@ class Trainer:
         terms = {}
         with self.amp():
             w = self.e(torch.cat([photos, fitted], 1))
-            picture = self.g(torch.cat([judged_w, wide_w, w[:, None].expand(-1, self.g.rows, -1)]),
-                             pyramid(torch.cat([n2, n3, fitted])), noise)
-            judged, wide, rebuilt = picture.split([len(n2), len(n3), len(fitted)])
+            pictures = self.g.pictures(torch.cat([judged_w, wide_w, w[:, None].expand(-1, self.g.rows, -1)]),
+                                       pyramid(torch.cat([n2, n3, fitted])), noise)
+            judged, wide, rebuilt = pictures[-1].split([len(n2), len(n3), len(fitted)])
             own = rebuilt[:len(x)]
+            if a.half_weight:      # the level below is a picture of its own, with which a fit can begin
+                known_colours = len(x) + (len(t) if turned else 0)
+                half = pictures[-2][len(n2) + len(n3):][:known_colours]
+                small, reach = (F.avg_pool2d(v[:known_colours], 2) for v in (photos, inside))
+                terms["half l1"] = inside_mean((half - small).abs(), reach, F.avg_pool2d(weight[:known_colours], 2))
             terms["l1"] = ((own - x).abs() * weight[:len(x)]).mean()
             features = self.d.features(torch.cat([own, n], 1))
             with torch.no_grad():
@@ -236,7 +241,7 @@ class Trainer:
             self.codes.add(distributed.gather(w[:len(x)].detach().float().cpu(), self.world))
             terms["codes"] = self.codes.loss(self.g.style(draw.everywhere(CODES, a.latent)))
         loss = (a.adversarial * terms.get("adv", 0.0) + a.reconstruction * (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
-                                         + a.crop_weight * terms.get("crop l1", 0.0))
+                                         + a.half_weight * terms.get("half l1", 0.0) + a.crop_weight * terms.get("crop l1", 0.0))
                 + a.consistency * terms["shape fake"] + a.landmark_weight * (terms["points fake"] + terms["other z"])
                 + a.identity_weight * terms["person moved"] + a.codes_weight * terms["codes"] + 1e-3 * spread)
         self.optimise(self.og, loss)
@@ -373,6 +378,7 @@ def arguments(argv=None):
     parser.add_argument("--reconstruction", type=float, default=12.0, help="weight of the photo's reconstruction")
     parser.add_argument("--feature-weight", type=float, default=2.0, help="how much more the eyes and the mouth weigh in it")
     parser.add_argument("--turned-weight", type=float, default=0.5, help="turned views, relative to the photos")
+    parser.add_argument("--half-weight", type=float, default=0.5, help="the picture of the level below the last, relative to the photos")
     parser.add_argument("--crop-weight", type=float, default=0.5, help="grey crops, relative to the photos")
     parser.add_argument("--average", type=float, default=2500, help="photos after which half of the averaged weights is renewed")
     for judge in ("normals", "landmark", "identity"):
