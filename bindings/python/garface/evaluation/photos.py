@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 import garface
-from garface.evaluation import metrics
+from garface.evaluation import metrics, weights
 
 ROWS = {"mean": "mean head", "start": "start", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
 
@@ -71,9 +71,13 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many photos")
     parser.add_argument("--step", type=int, default=1, help="every so many photos")
     parser.add_argument("--json", type=pathlib.Path, help="write the numbers here too")
+    parser.add_argument("--schedule", type=pathlib.Path, help="stages of the fit as JSON (default: the standard ones)")
+    weights.add_arguments(parser)
     options = parser.parse_args()
-    models = garface.Models()
-    rows = [measure(models, options.folder, row, options.given, options.limit, options.step) for row in options.rows.split(",")]
+    schedule = json.loads(options.schedule.read_text()) if options.schedule else None
+    models = weights.models(options)
+    rows = [measure(models, options.folder, row, options.given, options.limit, options.step, schedule if row in ("gar", "sh") else None)
+            for row in options.rows.split(",")]
     print(metrics.table(rows, ["row", "count", "missed", "median", "mean", "failures_percent", "auc", "inner median", "seconds"]))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))

@@ -16,7 +16,7 @@ import pathlib
 import numpy as np
 
 import garface
-from garface.evaluation import metrics
+from garface.evaluation import metrics, weights
 
 ROWS = {"mean": "mean head", "start": "start", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
 
@@ -104,10 +104,14 @@ def main() -> None:
     parser.add_argument("--picture", type=int, default=256, help="side of the picture shown to the library, pixels")
     parser.add_argument("--rows", default="mean,start,landmarks,sh,gar")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--schedule", type=pathlib.Path, help="stages of the fit as JSON (default: the standard ones)")
+    weights.add_arguments(parser)
     options = parser.parse_args()
-    models, renderer, head = garface.Models(), garface.Renderer(), garface.HeadModel()
+    schedule = json.loads(options.schedule.read_text()) if options.schedule else None
+    models, renderer, head = weights.models(options), garface.Renderer(options.renderer), garface.HeadModel()
     faces = make_faces(renderer, head, options.faces, options.seed, options.picture)
-    rows = [measure(models, renderer, head, faces, row) for row in options.rows.split(",")]
+    rows = [measure(models, renderer, head, faces, row, schedule if row in ("gar", "sh") else None)
+            for row in options.rows.split(",")]
     mean = next((r["mesh median mm"] for r in rows if r["row"] == ROWS["mean"]), None)
     for r in rows:
         if mean:
