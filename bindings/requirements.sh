@@ -3,7 +3,7 @@
 #
 #   bindings/requirements.sh build   what `swift build` needs: OpenBLAS, libpng, Python headers (the base),
 #                                    oneDNN and libjpeg (faster convolutions, JPEG; left out where not to be had)
-#   bindings/requirements.sh test    also what the tests need: a C++ compiler, CMake, pkg-config, numpy, pytest
+#   bindings/requirements.sh test    also what the tests need: a C++ compiler, CMake, pkg-config, numpy, scipy, h5py, pytest
 #
 # GARFACE_WITHOUT_ONEDNN=1 and GARFACE_WITHOUT_JPEG=1 leave the two optional libraries alone.
 set -euo pipefail
@@ -54,13 +54,13 @@ if [ "${1:-build}" = test ]; then
     command -v cmake >/dev/null || want cmake
     command -v make >/dev/null || want make
     command -v pkg-config >/dev/null || want pkg-config
-    if ! python3 -c 'import numpy, pytest' 2>/dev/null; then
+    if ! python3 -c 'import numpy, scipy, h5py, pytest' 2>/dev/null; then
         root=$(cd "$(dirname "$0")/.." && pwd)
         # A private environment first: the system's Python may refuse packages of its own.
         need python3-venv
-        python3 -m venv "$root/.build/python" && "$root/.build/python/bin/pip" install -q numpy pytest || {
+        python3 -m venv "$root/.build/python" && "$root/.build/python/bin/pip" install -q numpy scipy h5py pytest || {
             rm -rf "$root/.build/python"
-            need python3-numpy python3-pytest
+            need python3-numpy python3-scipy python3-h5py python3-pytest
         }
     fi
 fi

@@ -19,7 +19,9 @@ struct Tool: ParsableCommand {
             6 cancelled (Ctrl-C).
             """,
         version: versionText,
-        subcommands: [ReconstructCommand.self, RenderCommand.self, InfoCommand.self, BenchCommand.self])
+        subcommands: [
+            ReconstructCommand.self, RenderCommand.self, ModelCommand.self, InfoCommand.self, BenchCommand.self,
+        ])
 
     /// Like the parser's own, but with this tool's exit codes.
     static func main() {

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -181,3 +182,19 @@ def test_interrupt_cancels_cleanly(photo, tmp_path):
     _, complaint = process.communicate(timeout=120)
     assert process.returncode == 6 and "cancelled" in complaint
     assert not out.exists()
+
+
+def test_model_convert_reaches_the_converters(tmp_path):
+    # The tool takes the python3 of the PATH, as an active virtual environment sets it.
+    here = tmp_path / "bin"
+    here.mkdir()
+    (here / "python3").symlink_to(sys.executable)
+    environment = {**os.environ, "PATH": f"{here}:{os.environ['PATH']}"}
+    command = [TOOL, "model", "convert"]
+    done = subprocess.run([*command, "surrey", tmp_path / "none.bin", tmp_path / "h.safetensors"], capture_output=True, text=True,
+                          env=environment)
+    assert done.returncode == 4 and "none.bin" in done.stderr
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "basel-2017" in done.stdout
+    done = subprocess.run([*command, "surrey", "a", "b"], capture_output=True, text=True, env={**os.environ, "PATH": "/nowhere"})
+    assert done.returncode == 4 and "python3" in done.stderr

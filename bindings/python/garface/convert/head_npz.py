@@ -9,30 +9,14 @@ which the library draws new expressions.
 """
 import argparse
 import json
-import struct
 
 import numpy as np
 
-DTYPES = {"float16": "F16", "float32": "F32", "int32": "I32", "uint8": "U8"}
+from .safetensors_file import write_safetensors
 
 # Expressions that, seen in one picture, pass for the shape of another face; or move the jaw where few faces do. The prior
 # holds them back by this factor (precision) against the others.
 PRIOR_PRECISION = {"cheekPuff": 200.0, "jawLeft": 2.0, "jawRight": 2.0, "jawForward": 3.0, "mouthClose": 3.0}
-
-
-def write_safetensors(path, tensors, metadata):
-    """Writes {name: array} with the metadata of {name: str}; data starts at a multiple of 8 bytes."""
-    header, offset = {"__metadata__": metadata}, 0
-    for name, array in tensors.items():
-        end = offset + array.nbytes
-        header[name] = {"dtype": DTYPES[str(array.dtype)], "shape": list(array.shape), "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for array in tensors.values():
-            f.write(np.ascontiguousarray(array).tobytes())
 
 
 def expression_table(paths, rows, seed=0):
