@@ -68,6 +68,10 @@
  *              the jaw (0-16) follows the outline that is visible in the photo, as people mark it.
  *              Five points, where they are accepted: right eye centre, left eye centre, nose tip,
  *              right and left mouth corner (the subject's right, which is left in the picture).
+ *              See gar_landmark_scheme for the points of dlib and MediaPipe. Whatever gave them, the
+ *              library wants photo pixels, the first pixel's centre at (0, 0): dlib's are that; the
+ *              .pts files of 300-W count from 1, so subtract 1; MediaPipe's x and y are widths and
+ *              heights of the picture, so u = x * width - 0.5 and v = y * height - 0.5.
  * Images       8-bit RGB, row-major, top row first, rows `stride` bytes apart.
  * Aligned      GAR works in a square frame around the head: orthographic, 115 mm from the centre
  * frame        to each side, the centre 5 mm above the model's origin (the weight file says so).
@@ -186,6 +190,22 @@ typedef struct gar_face {
     float score;    /* 0 to 1, how sure the detector is; ignored as input */
 } gar_face;
 
+/* What given points of a face are, and their order. */
+typedef int32_t gar_landmark_scheme;
+enum {
+    GAR_LANDMARKS_BY_COUNT = 0,  /* 5, 68, 468 and 478 points say it themselves */
+    GAR_LANDMARKS_FIVE = 1,      /* 5: right and left eye centre, nose tip, right and left mouth corner, as
+                                    MTCNN and RetinaFace give them. They place the face, and are not fitted to */
+    GAR_LANDMARKS_IBUG68 = 2,    /* the 68 of iBUG, Multi-PIE and 300-W, which dlib's predictor gives too */
+    GAR_LANDMARKS_MEDIAPIPE = 3, /* the 468 of MediaPipe's face mesh, or 478 with the irises, in its order.
+                                    68 of them are taken, less where they lie beside the places that
+                                    people mark (the mean over 12,000 photographs, up to 12 mm along the
+                                    jaw; Sources/Inversion/MeshDetectorPoints.swift has the table); the
+                                    jaw counts a third, and is not taken for the visible contour */
+    GAR_LANDMARKS_DLIB5 = 4      /* 5 of dlib: outer and inner corner of the left eye, of the right eye, base
+                                    of the nose: points 45, 42, 36, 39 and 33 of the 68 */
+};
+
 /* Options of a reconstruction. Fill with gar_options_init, then change what you want. At most one of
  * landmarks, face and box may be given; with none of them the face is searched for. */
 typedef struct gar_options {
@@ -196,11 +216,11 @@ typedef struct gar_options {
     uint32_t files;              /* GAR_WRITE_..., for gar_reconstruct_file; GAR_WRITE_ALL */
     bool all_faces;              /* gar_reconstruct_file: every face; the names of the files then open
                                     with face1_, face2_, ...; false, which takes the largest */
-    int32_t landmark_count;      /* 0, 5 or 68: how many points `landmarks` holds; 0 */
-    const float *landmarks;      /* optional: u, v pairs in photo pixels, jaw points on the visible
-                                    contour; finite, in the photo (cut faces may reach out) and
-                                    forming a face: points on a line, mirrored or in another order
-                                    are GAR_INVALID_ARGUMENT; NULL */
+    int32_t landmark_count;      /* 0, 5, 68, 468 or 478: how many points `landmarks` holds; 0 */
+    const float *landmarks;      /* optional: u, v pairs in photo pixels, jaw points of 68 on the
+                                    visible contour; finite, in the photo (cut faces may reach out)
+                                    and forming a face: points on a line, mirrored or in another
+                                    order are GAR_INVALID_ARGUMENT; NULL */
     const gar_face *face;        /* optional: take this face, from gar_faces_detect; NULL */
     const float *box;            /* optional: the face's box as left, top, width, height in pixels, about
                                     ear to ear and brows to chin as face detectors give it; NULL */
@@ -209,10 +229,26 @@ typedef struct gar_options {
                                     stages is the same as GAR_RENDERER_START */
     gar_progress_callback progress; /* optional; NULL */
     void *progress_user;         /* handed to `progress` */
+    /* Programs built before these were added run without them. */
+    const float *landmark_confidences; /* optional: how sure each of 5 or 68 points is, 0 to 1: a point's
+                                    expected error is 1 mm divided by it, and 0 leaves the point out
+                                    (3 of 5, 5 of 68 must be above 0); not for a mesh; NULL: all 1 */
+    gar_landmark_scheme landmark_scheme; /* GAR_LANDMARKS_BY_COUNT */
 } gar_options;
 
 /* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
 void gar_options_init(gar_options *options);
+
+/* Reads points of a face from a text file: .pts as 300-W has it, or lines of u and v, separated by white
+ * space, commas or semicolons, lines that open with # being skipped; or all pairs in one line. A third
+ * number is the confidence of a point, among 468 or 478 points its depth, which is not looked at.
+ * Numbers are handed out as they stand: see "Landmarks" above for where pixels are counted from.
+ *
+ * buffer  [points, 3] u, v and confidence (1 where the file has none); see "Sizes" above
+ * Errors  GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_TOO_LARGE (1 MiB), GAR_MALFORMED_FILE,
+ *         GAR_BUFFER_TOO_SMALL
+ * Any thread. Since 0.1. */
+gar_status gar_landmarks_load(const char *path, float *buffer, size_t capacity, size_t *count);
 
 /* Reconstructs the face in a PNG or JPEG file with the models inside the library and writes the
  * result into `folder`, which is created if need be. All files are written or none. The models are
@@ -409,9 +445,14 @@ gar_status gar_result_write(const gar_result *result, const char *folder, uint32
  * 4. Advanced: the parts on their own
  * ============================================================================================= */
 
-/* The head model: a linear 3D morphable model, vertices = mean + identity basis * a + expression
- * basis * b. Immutable. V vertices, F triangles, I identity and E expression coefficients, see
- * gar_head_get_sizes; arrays are float32, row-major, of exactly the sizes stated. */
+/* The head model: a 3D morphable model, vertices = mean + identity basis * a + expression basis * b.
+ * Immutable. V vertices, F triangles, I identity and E expression coefficients, see
+ * gar_head_get_sizes; arrays are float32, row-major, of exactly the sizes stated.
+ *
+ * The default head is linear, as above. A bilinear one (FaceWarehouse) adds a displacement for every
+ * product of an identity and an expression coefficient. A skinned one (FLAME) is turned at its joints:
+ * its last expression coefficients are, joint by joint, the three components of an axis times an angle
+ * in radians ("neck_x", "jaw_x", ...); the whole head's own turn is the pose. */
 typedef struct gar_head gar_head;
 
 /* Loads a head model.
@@ -430,7 +471,10 @@ gar_status gar_head_get_sizes(
     const gar_head *head, int32_t *vertices, int32_t *triangles, int32_t *identity,
     int32_t *expression);
 
-/* Names and sizes as a JSON object: expression_names (E of them, in order), part_names. Any thread.
+/* Names and sizes as a JSON object: expression_names (E of them, in order), part_names, geometry
+ * ("linear", "bilinear" or "skinned"), expression_prior ("unit-interval": each coefficient 0 to 1, or
+ * "normal": deviations, about 0), family (whose coefficients they are; null for the default head's,
+ * which the inverse network reads). Any thread.
  * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_head_get_json(const gar_head *head, char *buffer, size_t capacity, size_t *count);
 
@@ -446,18 +490,28 @@ gar_status gar_head_get_parts(
 
 /* Vertices of a head.
  *
- * identity    [I] unit variance        expression  [E] each 0 to 1
+ * identity    [I] unit variance        expression  [E] each 0 to 1 (or as expression_prior says)
  * vertices    [V, 3] written, mm, model space
  * Any thread. Since 0.1. */
 gar_status gar_head_evaluate(
     const gar_head *head, const float *identity, const float *expression, float *vertices);
 
-/* The gradients of a loss by the coefficients, given its gradient by the vertices.
+/* The gradients of a loss by the coefficients of a linear head, given its gradient by the vertices;
+ * heads of other geometries are GAR_INVALID_ARGUMENT.
  *
  * d_vertices  [V, 3]        d_identity  [I] written        d_expression  [E] written
  * Any thread. Since 0.1. */
 gar_status gar_head_evaluate_backward(
     const gar_head *head, const float *d_vertices, float *d_identity, float *d_expression);
+
+/* The same for heads of every geometry, whose gradients depend on the coefficients.
+ *
+ * identity    [I]           expression  [E]
+ * d_vertices  [V, 3]        d_identity  [I] written        d_expression  [E] written
+ * Any thread. Since 0.1. */
+gar_status gar_head_evaluate_backward_at(
+    const gar_head *head, const float *identity, const float *expression, const float *d_vertices,
+    float *d_identity, float *d_expression);
 
 /* Area-weighted unit normals [V, 3] of any vertices [V, 3] (zero where they are not defined).
  * Any thread. Since 0.1. */

@@ -65,6 +65,8 @@ public func garHeadGetJson(
             ("identity", .number(Double(model.identityCount))), ("expression", .number(Double(model.expressionCount))),
             ("expression_names", .array(model.expressionNames.map { .string($0) })),
             ("part_names", .array(model.partNames.map { .string($0) })),
+            ("geometry", .string(model.geometry.rawValue)), ("expression_prior", .string(model.expressionPrior.rawValue)),
+            ("family", model.family.map { .string($0) } ?? .null),
         ])
         try deliver(json.serialized(), buffer, capacity, count)
     }
@@ -112,12 +114,39 @@ public func garHeadEvaluateBackward(
 ) -> gar_status {
     call {
         let model = try resolve(head, HeadHandle.self, "head").model
+        guard model.geometry == .linear else {
+            throw invalid(
+                "head: is \(model.geometry.rawValue), and its gradients depend on the coefficients; use gar_head_evaluate_backward_at")
+        }
         let dVertices = try finite(dVertices, 3 * model.vertexCount, "d_vertices")
         let dIdentity = try zeroed(dIdentity, model.identityCount, "d_identity")
         let dExpression = try zeroed(dExpression, model.expressionCount, "d_expression")
         model.verticesBackward(dVertices, dIdentity: dIdentity, dExpression: dExpression)
         try requireFinite(dIdentity, model.identityCount, "d_identity", of: "d_vertices")
         try requireFinite(dExpression, model.expressionCount, "d_expression", of: "d_vertices")
+    }
+}
+
+@_cdecl("gar_head_evaluate_backward_at")
+public func garHeadEvaluateBackwardAt(
+    _ head: OpaquePointer?, _ identity: UnsafePointer<Float>?, _ expression: UnsafePointer<Float>?,
+    _ dVertices: UnsafePointer<Float>?, _ dIdentity: UnsafeMutablePointer<Float>?, _ dExpression: UnsafeMutablePointer<Float>?
+) -> gar_status {
+    call {
+        let model = try resolve(head, HeadHandle.self, "head").model
+        let identity = try finite(identity, model.identityCount, "identity")
+        let expression = try finite(expression, model.expressionCount, "expression")
+        let dVertices = try finite(dVertices, 3 * model.vertexCount, "d_vertices")
+        let dIdentity = try zeroed(dIdentity, model.identityCount, "d_identity")
+        let dExpression = try zeroed(dExpression, model.expressionCount, "d_expression")
+        let evaluator = HeadEvaluator(model)
+        let vertices = Tensor<Float>([model.vertexCount, 3])
+        withExtendedLifetime(vertices) {
+            evaluator.forward(identity: identity, expression: expression, into: vertices.pointer)
+            evaluator.backward(dVertices, dIdentity: dIdentity, dExpression: dExpression)
+        }
+        try requireFinite(dIdentity, model.identityCount, "d_identity", of: "coefficients or d_vertices")
+        try requireFinite(dExpression, model.expressionCount, "d_expression", of: "coefficients or d_vertices")
     }
 }
 

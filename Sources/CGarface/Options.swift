@@ -6,16 +6,19 @@ import Reconstruction
 
 /// Reads a struct that may come from a program built against an older header: fields it does not know
 /// keep their defaults.
-private func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, least: Int, defaults: S, _ argument: String) throws -> S {
-    guard size >= least, size <= MemoryLayout<S>.size else {
+private func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, earlier: [Int] = [], defaults: S, _ argument: String) throws -> S {
+    guard size == MemoryLayout<S>.size || earlier.contains(size) else {
         throw invalid(
-            "\(argument)->struct_size: is \(UInt(bitPattern: size)), expected \(least) to \(MemoryLayout<S>.size); "
-                + "fill the struct with its _init function")
+            "\(argument)->struct_size: is \(UInt(bitPattern: size)), expected \(MemoryLayout<S>.size), or what an earlier header "
+                + "had; fill the struct with its _init function")
     }
     var result = defaults
     withUnsafeMutableBytes(of: &result) { $0.copyMemory(from: UnsafeRawBufferPointer(start: given, count: size)) }
     return result
 }
+
+/// The options as the first headers had them, without how landmarks are ordered and how sure they are.
+private let firstOptionsSize = MemoryLayout<gar_options>.offset(of: \gar_options.landmark_confidences)!
 
 private func defaultOptions() -> gar_options {
     var options = gar_options()
@@ -40,7 +43,7 @@ public func garModelFilesInit(_ files: UnsafeMutablePointer<gar_model_files>?) {
 func modelFiles(_ given: UnsafePointer<gar_model_files>?) throws -> gar_model_files {
     guard let given else { return defaultFiles() }
     return try versioned(
-        given, given.pointee.struct_size, least: MemoryLayout<gar_model_files>.size, defaults: defaultFiles(), "files")
+        given, given.pointee.struct_size, defaults: defaultFiles(), "files")
 }
 
 /// Options as the core has them, with what only the boundary needs.
@@ -53,20 +56,22 @@ struct CallOptions {
     init(_ given: UnsafePointer<gar_options>?, writesFiles: Bool = false, takesSchedule: Bool = true) throws {
         guard let given else { return }
         let o = try versioned(
-            given, given.pointee.struct_size, least: MemoryLayout<gar_options>.size, defaults: defaultOptions(), "options")
+            given, given.pointee.struct_size, earlier: [firstOptionsSize], defaults: defaultOptions(), "options")
         core.renderer = try renderer(o.renderer, "options->renderer")
         core.seed = o.seed
         if writesFiles { files = try selection(o.files, "options->files") }
         // A C program may have left any byte in a bool.
         core.maximumFaces = withUnsafeBytes(of: o.all_faces) { $0[0] } != 0 ? 1000 : 1
         if o.landmark_count != 0 {
-            guard o.landmark_count == 5 || o.landmark_count == 68 else {
-                throw invalid("options->landmark_count: is \(o.landmark_count), expected 0, 5 or 68")
+            guard LandmarkScheme(count: Int(o.landmark_count)) != nil else {
+                throw invalid("options->landmark_count: is \(o.landmark_count), expected 0, 5, 68, 468 or 478")
             }
-            let count = 2 * Int(o.landmark_count)
-            let points = try finite(o.landmarks, count, "options->landmarks")
-            let list = (0..<count).map { Double(points[$0]) }
-            if o.landmark_count == 5 { core.points5 = list } else { core.points68 = list }
+            let count = Int(o.landmark_count)
+            let points = try finite(o.landmarks, 2 * count, "options->landmarks")
+            let confidences = try o.landmark_confidences.map { try finite($0, count, "options->landmark_confidences") }
+            try core.setLandmarks(
+                (0..<2 * count).map { Double(points[$0]) }, confidences: confidences.map { c in (0..<count).map { Double(c[$0]) } },
+                scheme: try scheme(o.landmark_scheme, "options->landmark_scheme"))
         }
         if let box = o.box {
             let b = try finite(box, 4, "options->box")
@@ -85,6 +90,18 @@ func renderer(_ kind: gar_renderer_kind, _ argument: String) throws -> Reconstru
     case GAR_RENDERER_LANDMARKS: .landmarksOnly
     case GAR_RENDERER_START: .startOnly
     default: throw invalid("\(argument): is \(kind), expected one of GAR_RENDERER_...")
+    }
+}
+
+/// nil where the number of points says it.
+private func scheme(_ scheme: gar_landmark_scheme, _ argument: String) throws -> LandmarkScheme? {
+    switch Int(scheme) {
+    case GAR_LANDMARKS_BY_COUNT: nil
+    case GAR_LANDMARKS_FIVE: .five
+    case GAR_LANDMARKS_IBUG68: .ibug68
+    case GAR_LANDMARKS_MEDIAPIPE: .mediapipe
+    case GAR_LANDMARKS_DLIB5: .dlib5
+    default: throw invalid("\(argument): is \(scheme), expected one of GAR_LANDMARKS_...")
     }
 }
 

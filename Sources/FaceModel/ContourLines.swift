@@ -17,6 +17,8 @@ public struct ContourLines: Sendable {
     /// Candidates per jaw landmark; the first is the landmark's own place.
     private let lines: [[SurfacePoint]]
     private let base: LandmarkEmbedding
+    /// The model's own answer, which then replaces the lines.
+    private let table: ContourTable?
 
     public static let jawCount = 17
     static let noseTip = 30
@@ -25,6 +27,11 @@ public struct ContourLines: Sendable {
     /// Traces the lines on the mean head. A landmark whose line cannot be traced keeps its static place.
     public init<T: Scalar>(_ model: HeadModel<T>) {
         base = model.landmarks
+        table = model.contourTable
+        if table != nil {
+            lines = []
+            return
+        }
         let mean = model.mean.converted(to: Double.self)
         var tracer = SurfaceTracer(model: model, vertices: mean.array)
         var points = [Double](repeating: 0, count: 3 * base.count)
@@ -43,12 +50,19 @@ public struct ContourLines: Sendable {
     }
 
     /// How many places each of the 17 points can take.
-    public var candidateCounts: [Int] { lines.map(\.count) }
+    public var candidateCounts: [Int] {
+        table.map { Array(repeating: $0.places.count, count: Self.jawCount) } ?? lines.map(\.count)
+    }
 
     /// The 68 landmarks for this pose: jaw points on the visible contour, the rest as in the static embedding.
     /// - Parameters: `vertices` `[V,3]` of the posed or unposed head; `rotation` [9] that brings them to camera space.
     public func embedding<T: Scalar>(_ vertices: UnsafePointer<T>, rotation: [T]) -> LandmarkEmbedding {
         let r = rotation.map { Double($0) }
+        if let table {
+            var result = base
+            for (j, place) in table.places(rotation: r).enumerated() { result.replace(j, with: place) }
+            return result
+        }
         func project(_ p: SurfacePoint) -> SIMD2<Double> {
             var q = SIMD3<Double>()
             for k in 0..<3 {

@@ -1,15 +1,20 @@
 import CDefaultModels
 import Numerics
 
-/// A linear 3D morphable model of the head: `vertices = mean + identity basis * a + expression basis * b`, in millimetres.
+/// A 3D morphable model of the head, in millimetres: `vertices = mean + identity basis * a + expression basis * b`, and what its
+/// geometry adds to that.
 ///
 /// Model space: x to the subject's left, y up, z out of the face, right-handed; triangles counter-clockwise from outside.
 /// Immutable once loaded, so one model serves any number of threads.
 public final class HeadModel<T: Scalar>: Sendable {
     /// The file it was read from, for sentences.
     public let source: String
+    public let geometry: HeadGeometry
+    /// Whose coefficients these are, such as "flame"; nil for the default head's, which the inverse network reads.
+    public let family: String?
     public let vertexCount: Int
     public let identityCount: Int
+    /// Expressions, and the turns of the joints of a skinned head after them.
     public let expressionCount: Int
     public let expressionNames: [String]
     /// Vertex indices, three per triangle.
@@ -30,8 +35,14 @@ public final class HeadModel<T: Scalar>: Sendable {
     public let mean: Tensor<T>
     /// Displacements `[identityCount,V,3]` in mm for coefficients of unit variance.
     public let identityBasis: Tensor<T>
-    /// Displacements `[expressionCount,V,3]` in mm.
+    /// Displacements in mm, `[expressions,V,3]`: all of `expressionCount` but the turns of joints.
     public let expressionBasis: Tensor<T>
+    /// What a bilinear head has beside.
+    let products: ProductTerm<T>?
+    /// What a skinned head has beside.
+    let skin: Skin<T>?
+    /// Where the jaw landmarks lie by yaw, where the model says so.
+    let contourTable: ContourTable?
 
     /// The model that the library carries.
     public static func embedded() throws -> HeadModel<T> {
@@ -45,6 +56,8 @@ public final class HeadModel<T: Scalar>: Sendable {
     public init(file: SafetensorsFile) throws {
         let header = try HeadModelHeader(file: file)
         source = file.name
+        geometry = header.geometry
+        family = header.family
         vertexCount = header.vertexCount
         identityCount = header.identityCount
         expressionCount = header.expressionCount
@@ -53,7 +66,10 @@ public final class HeadModel<T: Scalar>: Sendable {
         expressionPrior = header.expressionPrior
         mean = try header.finite(file, "mean", [vertexCount, 3])
         identityBasis = try header.finite(file, "identity", [identityCount, vertexCount, 3])
-        expressionBasis = try header.finite(file, "expression", [expressionCount, vertexCount, 3])
+        expressionBasis = try header.finite(file, "expression", [header.basisCount, vertexCount, 3])
+        products = try header.products(file)
+        skin = try header.skin(file, identityBasis, expressionBasis)
+        contourTable = try header.contourTable(file)
         triangles = try header.triangles(file)
         part = try header.parts(file)
         landmarks = try header.landmarks(file)
@@ -61,20 +77,60 @@ public final class HeadModel<T: Scalar>: Sendable {
         expressionPrecision = try header.expressionPrecision(file).map { T($0) }
     }
 
-    /// The head for `identity` [identityCount] and `expression` [expressionCount]: writes `[V,3]` mm in model space.
+    /// The same model with some of its vertices only, for points on them: no triangles, no landmarks of its own.
+    init(_ model: HeadModel<T>, restrictedTo vertices: [Int32]) {
+        source = model.source
+        geometry = model.geometry
+        family = model.family
+        vertexCount = vertices.count
+        identityCount = model.identityCount
+        expressionCount = model.expressionCount
+        expressionNames = model.expressionNames
+        partNames = model.partNames
+        expressionPrior = model.expressionPrior
+        expressionPrecision = model.expressionPrecision
+        expressionSamples = []
+        triangles = []
+        part = vertices.map { model.part[Int($0)] }
+        landmarks = LandmarkEmbedding(indices: [], weights: [])
+        mean = gathered(model.mean, vertices, leading: [])
+        identityBasis = gathered(model.identityBasis, vertices, leading: [model.identityCount])
+        expressionBasis = gathered(model.expressionBasis, vertices, leading: [model.expressionBasis.shape[0]])
+        products = model.products?.restricted(to: vertices)
+        skin = model.skin?.restricted(to: vertices)
+        contourTable = nil
+    }
+
+    /// The head for `identity` [identityCount] and `expression` [expressionCount]: writes `[V,3]` mm in model space. For heads
+    /// that are not linear a `HeadEvaluator` keeps its working memory from call to call.
     public func vertices(identity: UnsafePointer<T>, expression: UnsafePointer<T>, into vertices: UnsafeMutablePointer<T>) {
+        if geometry == .linear { return linearVertices(identity: identity, expression: expression, into: vertices) }
+        HeadEvaluator(self).forward(identity: identity, expression: expression, into: vertices)
+    }
+
+    /// Adds the gradients of a loss to `dIdentity` and `dExpression` (nil leaves one out), given `dVertices` `[V,3]`: those of
+    /// a linear head, which are the same at all coefficients.
+    public func verticesBackward(
+        _ dVertices: UnsafePointer<T>, dIdentity: UnsafeMutablePointer<T>?, dExpression: UnsafeMutablePointer<T>?
+    ) {
+        precondition(geometry == .linear, "heads of other geometries have gradients at coefficients: see HeadEvaluator")
+        linearBackward(dVertices, dIdentity: dIdentity, dExpression: dExpression)
+    }
+
+    func linearVertices(identity: UnsafePointer<T>, expression: UnsafePointer<T>, into vertices: UnsafeMutablePointer<T>) {
         let n = 3 * vertexCount
         vertices.update(from: mean.pointer, count: n)
         T.gemv(true, identityCount, n, 1, identityBasis.pointer, n, identity, 1, vertices)
-        T.gemv(true, expressionCount, n, 1, expressionBasis.pointer, n, expression, 1, vertices)
+        T.gemv(true, expressionBasis.shape[0], n, 1, expressionBasis.pointer, n, expression, 1, vertices)
     }
 
-    /// Adds the gradients of a loss to `dIdentity` and `dExpression` (nil leaves one out), given `dVertices` `[V,3]`.
-    public func verticesBackward(
+    func linearBackward(
         _ dVertices: UnsafePointer<T>, dIdentity: UnsafeMutablePointer<T>?, dExpression: UnsafeMutablePointer<T>?
     ) {
         let n = 3 * vertexCount
         if let dIdentity { T.gemv(false, identityCount, n, 1, identityBasis.pointer, n, dVertices, 1, dIdentity) }
-        if let dExpression { T.gemv(false, expressionCount, n, 1, expressionBasis.pointer, n, dVertices, 1, dExpression) }
+        if let dExpression {
+            T.gemv(false, expressionBasis.shape[0], n, 1, expressionBasis.pointer, n, dVertices, 1, dExpression)
+        }
     }
 }

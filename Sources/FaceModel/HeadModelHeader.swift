@@ -2,14 +2,21 @@ import Numerics
 
 /// The outside facts of a head-model file, checked before anything is computed with them.
 struct HeadModelHeader {
-    let vertexCount, triangleCount, identityCount, expressionCount: Int
+    let vertexCount, triangleCount, identityCount: Int
+    /// Expressions, without and with the turns of joints.
+    let basisCount, expressionCount: Int
     let expressionNames, partNames: [String]
+    let geometry: HeadGeometry
+    let family: String?
+    /// Of a skinned head, the root first.
+    let jointNames: [String]
     let expressionPrior: ExpressionPrior
     let name: String
 
     /// Beyond these a file is damaged rather than detailed.
     static let maximumVertexCount = 1_000_000
     static let maximumModeCount = 1_000
+    static let maximumJointCount = 64
 
     init(file: SafetensorsFile) throws {
         name = file.name
@@ -22,11 +29,21 @@ struct HeadModelHeader {
             let found = json["kind"]?.string.map { "\"\($0)\"" } ?? "none"
             throw GarfaceError(.wrongModelKind, "\(name): kind \"head-model\" was expected, found \(found).")
         }
-        guard json["version"]?.int == 1 else {
+        // Version 2 has geometries beside the linear one.
+        guard let version = json["version"]?.int, version == 1 || version == 2 else {
             throw GarfaceError(
                 .wrongModelKind,
-                "\(name): head-model version 1 was expected, found \(json["version"]?.serialized() ?? "none").")
+                "\(name): head-model version 1 or 2 was expected, found \(json["version"]?.serialized() ?? "none").")
         }
+        let named = json["geometry"]?.string ?? (version == 1 ? HeadGeometry.linear.rawValue : "none")
+        guard let geometry = HeadGeometry(rawValue: named), version == 2 || geometry == .linear else {
+            throw GarfaceError(
+                .malformedFile,
+                "\(name): metadata field \"geometry\" must be \"linear\", \"bilinear\" or \"skinned\" (version 1: \"linear\"), found "
+                    + "\"\(named)\".")
+        }
+        self.geometry = geometry
+        family = json["family"]?.string
         func list(_ key: String) throws -> [String] {
             let values = json[key]?.array ?? []
             let strings = values.compactMap(\.string)
@@ -35,7 +52,14 @@ struct HeadModelHeader {
             }
             return strings
         }
-        expressionNames = try list("expression_names")
+        let expressions = try list("expression_names")
+        jointNames = geometry == .skinned ? try list("joint_names") : []
+        guard geometry != .skinned || (2...Self.maximumJointCount).contains(jointNames.count) else {
+            throw GarfaceError(
+                .malformedFile, "\(name): metadata field \"joint_names\" names \(jointNames.count) joints; 2 to "
+                    + "\(Self.maximumJointCount) were expected, the root first.")
+        }
+        expressionNames = expressions + jointNames.dropFirst().flatMap { joint in ["x", "y", "z"].map { "\(joint)_\($0)" } }
         partNames = try list("part_names")
         let prior = json["expression_prior"]?.string ?? ExpressionPrior.normal.rawValue
         guard let known = ExpressionPrior(rawValue: prior) else {
@@ -58,11 +82,11 @@ struct HeadModelHeader {
         vertexCount = try dimension("mean", 2, Self.maximumVertexCount)
         triangleCount = try dimension("triangles", 2, 2 * Self.maximumVertexCount)
         identityCount = try dimension("identity", 3, Self.maximumModeCount)
-        expressionCount = try dimension("expression", 3, Self.maximumModeCount)
-        guard expressionCount == expressionNames.count else {
+        basisCount = try dimension("expression", 3, Self.maximumModeCount)
+        expressionCount = expressionNames.count
+        guard basisCount == expressions.count else {
             throw GarfaceError(
-                .malformedFile,
-                "\(name): \(expressionCount) expressions in tensor \"expression\" but \(expressionNames.count) names.")
+                .malformedFile, "\(name): \(basisCount) expressions in tensor \"expression\" but \(expressions.count) names.")
         }
     }
 
@@ -108,6 +132,70 @@ struct HeadModelHeader {
             }
             return UInt8($0)
         }
+    }
+
+    /// The products of a bilinear head, `cross` [identity, expression, V, 3].
+    func products<T: Scalar>(_ file: SafetensorsFile) throws -> ProductTerm<T>? {
+        guard geometry == .bilinear else { return nil }
+        return ProductTerm(
+            identityCount: identityCount, expressionCount: basisCount,
+            basis: try finite(file, "cross", [identityCount, basisCount, vertexCount, 3]))
+    }
+
+    /// The joints of a skinned head, and what its modes do to them.
+    func skin<T: Scalar>(_ file: SafetensorsFile, _ identity: Tensor<T>, _ expression: Tensor<T>) throws -> Skin<T>? {
+        guard geometry == .skinned else { return nil }
+        let joints = jointNames.count, width = 3 * joints
+        let parents = try file.integers("joint_parents", shape: [joints]).map { Int($0) }
+        guard parents[0] == -1, (1..<joints).allSatisfy({ parents[$0] >= 0 && parents[$0] < $0 }) else {
+            throw GarfaceError(
+                .malformedFile,
+                "\(name): tensor \"joint_parents\" must hold -1 for the root, and for every other joint one that comes before it.")
+        }
+        let weights: Tensor<T> = try finite(file, "skin_weights", [vertexCount, joints])
+        for v in 0..<vertexCount {
+            let sum = (0..<joints).reduce(T(0)) { $0 + weights.pointer[v * joints + $1] }
+            guard abs(sum - 1) < 1e-2 else {
+                throw GarfaceError(.malformedFile, "\(name): the \"skin_weights\" of vertex \(v) sum to \(sum), not 1.")
+            }
+        }
+        let rest: Tensor<Double> = try finite(file, "joint_rest", [joints, 3])
+        let regressor: Tensor<T> = try finite(file, "joint_regressor", [joints, vertexCount])
+        let basis = Tensor<T>([identityCount + basisCount, width])
+        for k in 0..<identityCount + basisCount {
+            let mode = k < identityCount
+                ? identity.pointer + k * 3 * vertexCount : expression.pointer + (k - identityCount) * 3 * vertexCount
+            T.gemm(
+                false, false, joints, 3, vertexCount, 1, regressor.pointer, vertexCount, mode, 3, 0, basis.pointer + k * width, 3)
+        }
+        return Skin(
+            jointCount: joints, parents: parents, rest: rest.array, jointBasis: basis, weights: weights,
+            correctives: try finite(file, "pose_correctives", [9 * (joints - 1), vertexCount, 3]))
+    }
+
+    /// Where the jaw landmarks lie by yaw; nil where the file does not say.
+    func contourTable(_ file: SafetensorsFile) throws -> ContourTable? {
+        guard let shape = file.shape("contour_yaw") else { return nil }
+        guard shape.count == 1, (1...1000).contains(shape[0]) else {
+            throw GarfaceError(.malformedFile, "\(name): tensor \"contour_yaw\" must hold 1 to 1000 angles.")
+        }
+        let rows = shape[0], jaw = ContourLines.jawCount
+        let yaw: Tensor<Double> = try finite(file, "contour_yaw", [rows])
+        let indices = try file.integers("contour_triangles", shape: [rows, jaw, 3])
+        try checkIndices(indices, "contour_triangles")
+        let weights: Tensor<Double> = try finite(file, "contour_barycentrics", [rows, jaw, 3])
+        let places = try (0..<rows).map { row in
+            try (0..<jaw).map { j in
+                let at = 3 * (row * jaw + j)
+                let w = (0..<3).map { weights.pointer[at + $0] }
+                guard abs(w[0] + w[1] + w[2] - 1) < 1e-3 else {
+                    throw GarfaceError(
+                        .malformedFile, "\(name): \"contour_barycentrics\" of row \(row), point \(j) do not sum to 1.")
+                }
+                return SurfacePoint(indices: Array(indices[at..<at + 3]), weights: w)
+            }
+        }
+        return ContourTable(yaw: yaw.array, places: places)
     }
 
     func expressionPrecision(_ file: SafetensorsFile) throws -> [Double] {

@@ -69,14 +69,15 @@ extension HeadModel {
     /// An expression of the kind that real faces were fitted with.
     ///
     /// Two rows of the fitted table are mixed at a random ratio and scaled by a factor between 0.5 and 1.5; mouthClose is held
-    /// at or below jawOpen, which it corrects. Without a table: N(0,1), or squares of uniform numbers for a unit-interval prior.
+    /// at or below jawOpen, which it corrects. Without a table: normal, of the prior's precision; or cubes of uniform numbers for a
+    /// unit-interval prior.
     public func sampleExpression(_ random: inout RandomGenerator) -> [T] {
         let n = expressionCount
         let rows = expressionSamples.count / n
         guard rows > 0 else {
-            return (0..<n).map { _ in
+            return (0..<n).map { k in
                 let u = random.uniform()
-                return T(expressionPrior == .normal ? random.normal() : u * u * u)
+                return expressionPrior == .normal ? T(random.normal()) / expressionPrecision[k].squareRoot() : T(u * u * u)
             }
         }
         let first = min(rows - 1, Int(random.uniform() * Double(rows)))

@@ -51,20 +51,69 @@ public struct PointAlignment: Sendable {
         "right eye centre, left eye centre, nose tip, right mouth corner, left mouth corner (\(sides))"
     private static let sides = "the subject's right, which is left in the picture; u to the right, v downwards"
 
-    /// 68 points (u, v) in photo pixels, iBUG order.
-    public func align(points68 points: [Double]) throws -> Result {
+    /// 68 points (u, v) in photo pixels, iBUG order; how much each counts, 0 to 1 (all fully for nil).
+    public func align(points68 points: [Double], confidences: [Double]? = nil) throws -> Result {
         try Self.check(points, count: 68)
-        try plausible68?.check(points)
-        return try fit(points, landmarks, Self.weights68)
+        return try fit(
+            points, landmarks, try Self.weighted(Self.weights68, confidences), checkedBy: plausible68, order: Self.order68,
+            confidences != nil)
     }
 
     /// 5 points (u, v) in photo pixels: eye centre at image left (the subject's right eye), eye centre at image right,
-    /// nose tip, mouth corner at image left, mouth corner at image right.
-    public func align(points5 points: [Double]) throws -> Result {
+    /// nose tip, mouth corner at image left, mouth corner at image right; how much each counts, 0 to 1.
+    public func align(points5 points: [Double], confidences: [Double]? = nil) throws -> Result {
         try Self.check(points, count: 5)
         guard !five.isEmpty else { throw GarfaceError(.wrongModelKind, "5 points need a head model with 68 landmarks") }
-        try plausible5?.check(points)
-        return try fit(points, five, [1, 1, 1, 1, 1])
+        return try fit(
+            points, five, try Self.weighted([1, 1, 1, 1, 1], confidences), checkedBy: plausible5, order: Self.order5,
+            confidences != nil)
+    }
+
+    /// The model's own 68 landmarks (u, v) of a face that a mesh detector gave 468 or 478 points of: those that stand for
+    /// landmarks, less the detector's offset as it appears in the head's pose.
+    public func landmarks(ofMesh points: [Double]) throws -> [Double] {
+        try Self.check(points, count: points.count / 2)
+        guard MeshDetectorPoints.counts.contains(points.count / 2), landmarks.count == 68 else {
+            throw GarfaceError(
+                .invalidArgument, "landmarks: \(points.count / 2) points, expected the 468 or 478 of a face mesh")
+        }
+        var chosen = MeshDetectorPoints.chosen(points)
+        try plausible68?.check(chosen)
+        let offsets = MeshDetectorPoints.offsets.map { SIMD3($0.x, $0.y, 0) }
+        let model = zip(landmarks, offsets).map { $0 + $1 }
+        let rough = try fit(chosen, model, Self.weights68, yaws: Self.yaws, pitches: Self.pitches)
+        let degree = Double.pi / 180
+        let pose = try fit(
+            chosen, model, Self.weights68, yaws: stride(from: -8.0, through: 8, by: 2).map { rough.yaw + $0 * degree },
+            pitches: stride(from: -8.0, through: 8, by: 2).map { rough.pitch + $0 * degree })
+        let r = Rotation.matrix(yaw: pose.yaw, pitch: pose.pitch, roll: pose.similarity.roll)
+        let scale = pose.similarity.size / (2 * halfMM)
+        for (i, offset) in offsets.enumerated() {
+            chosen[2 * i] -= scale * (r[0] * offset.x + r[1] * offset.y)
+            chosen[2 * i + 1] += scale * (r[3] * offset.x + r[4] * offset.y)
+        }
+        return chosen
+    }
+
+    /// Points that must count for something, for the pose to be known.
+    static let leastSeen = [5: 3, 68: 5]
+
+    private static func weighted(_ weights: [Double], _ confidences: [Double]?) throws -> [Double] {
+        guard let confidences else { return weights }
+        guard confidences.count == weights.count else {
+            throw GarfaceError(
+                .invalidArgument, "landmarks: \(weights.count) points need as many confidences, found \(confidences.count)")
+        }
+        if let bad = confidences.firstIndex(where: { !($0 >= 0 && $0 <= 1) }) {
+            throw GarfaceError(.invalidArgument, "landmarks: the confidence of point \(bad) is \(confidences[bad]), expected 0 to 1")
+        }
+        let least = leastSeen[weights.count] ?? weights.count
+        guard confidences.count(where: { $0 > 0 }) >= least else {
+            throw GarfaceError(
+                .invalidArgument, "landmarks: \(confidences.count { $0 > 0 }) of \(weights.count) points have a confidence above 0, "
+                    + "at least \(least) are needed")
+        }
+        return zip(weights, confidences).map { $0 * $1 }
     }
 
     /// Throws unless `points` are `count` pairs that lie in sensible places.
@@ -80,15 +129,29 @@ public struct PointAlignment: Sendable {
         }
     }
 
-    private func fit(_ points: [Double], _ model: [SIMD3<Double>], _ weights: [Double]) throws -> Result {
+    /// Poses that are tried: every ten degrees.
+    private static let yaws = (-8...8).map { Double($0) * .pi / 18 }
+    private static let pitches = (-4...4).map { Double($0) * .pi / 18 }
+
+    /// Fits after making sure that the points can be a face. Points of unlike weight need a check of their own.
+    private func fit(
+        _ points: [Double], _ model: [SIMD3<Double>], _ weights: [Double], checkedBy plausible: PointPlausibility?,
+        order: String, _ unlike: Bool
+    ) throws -> Result {
         guard model.count == weights.count else {
             throw GarfaceError(.wrongModelKind, "the head model has \(model.count) landmarks, not 68")
         }
+        try (unlike ? PointPlausibility(model, weights: weights, order: order) : plausible)?.check(points)
+        return try fit(points, model, weights, yaws: Self.yaws, pitches: Self.pitches)
+    }
+
+    private func fit(
+        _ points: [Double], _ model: [SIMD3<Double>], _ weights: [Double], yaws: [Double], pitches: [Double]
+    ) throws -> Result {
         var best: Result?
         var bestCost = Double.infinity
-        for yawStep in -8...8 {
-            for pitchStep in -4...4 {
-                let yaw = Double(yawStep) * .pi / 18, pitch = Double(pitchStep) * .pi / 18
+        for yaw in yaws {
+            for pitch in pitches {
                 let r = Rotation.matrix(yaw: yaw, pitch: pitch, roll: 0.0)
                 let right = SIMD3<Double>(r[0], r[1], r[2]), up = SIMD3<Double>(r[3], r[4], r[5])
                 let flat = model.map { SIMD2<Double>((right * $0).sum(), (up * $0).sum()) }

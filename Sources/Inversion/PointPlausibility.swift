@@ -25,6 +25,7 @@ struct PointPlausibility {
     private let weights: [Double]
     private let order: String
 
+    /// Points of weight 0 are not looked at; some weight is above 0.
     init(_ model: [SIMD3<Double>], weights: [Double], order: String) {
         let total = weights.reduce(0, +)
         let weights = weights.map { $0 / total }
@@ -49,7 +50,8 @@ struct PointPlausibility {
             GarfaceError(.invalidArgument, "landmarks: the \(count) points \(what); expected in this order: \(order)")
         }
         let given = (0..<count).map { SIMD2(points[2 * $0], -points[2 * $0 + 1]) }
-        let low = given.reduce(given[0]) { pointwiseMin($0, $1) }, high = given.reduce(given[0]) { pointwiseMax($0, $1) }
+        let seen = zip(given, weights).filter { $0.1 > 0 }.map(\.0)
+        let low = seen.reduce(seen[0]) { pointwiseMin($0, $1) }, high = seen.reduce(seen[0]) { pointwiseMax($0, $1) }
         guard (high - low).max() >= Self.leastExtent else {
             throw refuse("span \((high - low).max()) pixels, which is no face (at least \(Int(Self.leastExtent)) are needed)")
         }

@@ -18,11 +18,12 @@ struct ReconstructCommand: ParsableCommand {
               garface reconstruct group.png --output out --all-faces
 
             When the face is not found, say where it is: a box around it (left, top,
-            width, height in pixels), or 5 or 68 points in a .pts file. 68 points are
-            fitted to as well:
+            width, height in pixels), or points of the face in a file: 5, the 68 of iBUG
+            and dlib, or the 468 or 478 of MediaPipe. All but 5 are fitted to as well:
 
               garface reconstruct photo.png --output out --box 120,80,200,220
               garface reconstruct photo.png --output out --landmarks photo.pts
+              garface reconstruct photo.png --output out --landmarks mesh.txt --landmarks-normalised
 
             The classical renderer, or none, for comparison:
 
@@ -56,11 +57,20 @@ struct ReconstructCommand: ParsableCommand {
         valueName: "name"))
     var renderer = RendererName.gar
 
-    @Option(help: ArgumentHelp("A .pts file with 5 or 68 points in photo pixels.", valueName: "file"))
+    @Option(help: ArgumentHelp(
+        "Points of the face: a .pts file, or lines of u, v and, if known, a confidence from 0 to 1.", valueName: "file"))
     var landmarks: String?
 
-    @Option(help: ArgumentHelp("What the first pixel's centre is in the .pts file: 0, or 1 as in 300-W.", valueName: "0|1"))
+    @Option(help: ArgumentHelp("What the first pixel's centre is in that file: 0, or 1 as in 300-W.", valueName: "0|1"))
     var landmarksOrigin = 0
+
+    @Flag(help: "Points are given in widths and heights of the photo, as MediaPipe does, not in pixels.")
+    var landmarksNormalised = false
+
+    @Option(help: ArgumentHelp(
+        "The order of the points, where their number does not say it: five (eye centres, nose tip, mouth corners), "
+            + "dlib-5, ibug-68 (also dlib's 68), mediapipe.", valueName: "name"))
+    var landmarksOrder: LandmarkScheme?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("A box around the face, pixels.", valueName: "left,top,width,height"))
     var box: String?
@@ -89,6 +99,12 @@ struct ReconstructCommand: ParsableCommand {
         }
         if box != nil { _ = try rectangle() }
         if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256.") }
+        if landmarksNormalised && landmarksOrigin != 0 {
+            throw ValidationError("--landmarks-origin is of points in pixels; it does not go with --landmarks-normalised.")
+        }
+        if landmarks == nil && (landmarksNormalised || landmarksOrder != nil || landmarksOrigin != 0) {
+            throw ValidationError("--landmarks-origin, --landmarks-normalised and --landmarks-order go with --landmarks.")
+        }
         if landmarksOrigin != 0 && landmarksOrigin != 1 { throw ValidationError("--landmarks-origin must be 0 or 1.") }
     }
 
@@ -115,26 +131,37 @@ struct ReconstructCommand: ParsableCommand {
         options.threads = threads
         options.maximumFaces = allFaces ? 1000 : 1
         options.rectangle = try rectangle()
-        if let landmarks {
-            let points = try LandmarkFile.parse(pts: FileAccess.read(landmarks, limit: 1 << 20), name: landmarks)
-                .map { $0 - Double(landmarksOrigin) }
-            switch points.count {
-            case 10: options.points5 = points
-            case 136: options.points68 = points
-            default: throw GarfaceError(.malformedFile, "\(landmarks): has \(points.count / 2) points, expected 5 or 68")
-            }
-        }
         if let schedule {
             options.schedule = try FitSchedule(parsing: FileAccess.read(schedule, limit: 1 << 20))
         }
         return options
     }
 
+    /// The points of --landmarks in photo pixels, into the options.
+    private func addLandmarks(to options: inout ReconstructionOptions, _ image: RGBImage) throws {
+        guard let landmarks else { return }
+        var given = try LandmarkFile.parse(FileAccess.read(landmarks, limit: LandmarkFile.largestFile), name: landmarks)
+        let count = given.pixels.count / 2
+        guard LandmarkScheme(count: count) != nil else {
+            throw GarfaceError(.malformedFile, "\(landmarks): has \(count) points, expected 5, 68, 468 or 478")
+        }
+        for i in given.pixels.indices {
+            if landmarksNormalised {
+                // 0 is the picture's edge, half a pixel before the first centre.
+                given.pixels[i] = given.pixels[i] * Double(i % 2 == 0 ? image.width : image.height) - 0.5
+            } else {
+                given.pixels[i] -= Double(landmarksOrigin)
+            }
+        }
+        try options.setLandmarks(given.pixels, confidences: given.confidences, scheme: landmarksOrder)
+    }
+
     func run() throws {
-        let options = try options()
+        var options = try options()
         let names = ResultNames(selection: .all, numbered: allFaces)
         try names.check(photo: photo, folder: output)
         let image = try ImageFile.read(photo)
+        try addLandmarks(to: &options, image)
         // A folder that cannot be written is known before the work.
         let folder = try OutputFolder(output)
         defer { folder.discard() }
@@ -167,5 +194,7 @@ struct ReconstructCommand: ParsableCommand {
         print("written to \(output)")
     }
 }
+
+extension LandmarkScheme: ExpressibleByArgument {}
 
 func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }

@@ -2,10 +2,11 @@ import FaceModel
 import Numerics
 
 /// Coefficients and pose to the posed mesh in the aligned frame, and the way back:
-/// vertices = mean + identity a + expression b, then `AlignedFrame`, then vertex normals in camera space.
+/// the head model's vertices, then `AlignedFrame`, then vertex normals in camera space.
 final class PosedHead<T: Scalar> {
     let head: HeadModel<T>
     let frame: AlignedFrame
+    private let evaluator: HeadEvaluator<T>
     private let normalsOf: VertexNormals<T>
 
     /// (V, 3) model space, mm.
@@ -24,6 +25,7 @@ final class PosedHead<T: Scalar> {
     init(head: HeadModel<T>, frame: AlignedFrame) {
         self.head = head
         self.frame = frame
+        evaluator = HeadEvaluator(head)
         normalsOf = VertexNormals(topology: MeshTopology(triangles: head.triangles, vertexCount: head.vertexCount))
         let shape = [head.vertexCount, 3]
         vertices = Tensor(shape)
@@ -38,7 +40,7 @@ final class PosedHead<T: Scalar> {
     func forward(_ p: UnsafePointer<T>, layout: ParameterLayout, withNormals: Bool) {
         let r = p + layout.range(.rotation).lowerBound, s = p + layout.range(.similarity).lowerBound
         pose = HeadPose(yaw: r[0], pitch: r[1], roll: r[2], logScale: s[0], tx: s[1], ty: s[2])
-        head.vertices(
+        evaluator.forward(
             identity: p + layout.range(.identity).lowerBound, expression: p + layout.range(.expression).lowerBound,
             into: vertices.pointer)
         frame.forward(vertices.pointer, count: head.vertexCount, pose: pose, into: ndc.pointer)
@@ -85,7 +87,7 @@ final class PosedHead<T: Scalar> {
             g[layout.range(.similarity).lowerBound + k] += dPose[3 + k]
         }
         if !toShape { return }
-        head.verticesBackward(
+        evaluator.backward(
             dVertices.pointer, dIdentity: toIdentity ? g + layout.range(.identity).lowerBound : nil,
             dExpression: toExpression ? g + layout.range(.expression).lowerBound : nil)
     }

@@ -23,7 +23,7 @@ struct LandmarkGaussNewton {
         }
         let energy = LandmarkEnergy(head: head, stage: stage, problem: problem, observed: observed)
         var x = energy.unknowns(of: state)
-        var points = LinearPointModel(head, at: embedding(for: state, observed))
+        var points = PointModel(head, at: embedding(for: state, observed))
         var evaluation = energy.evaluate(x, points)
         let start = evaluation.total
         var done = 0, reason = StageOutcome.Reason.finished
@@ -32,7 +32,7 @@ struct LandmarkGaussNewton {
         for iteration in 0..<stage.iterations {
             if observed.jawFollowsContour && iteration > 0 && iteration % Self.contourPeriod == 0 {
                 energy.write(x, to: &state)
-                points = LinearPointModel(head, at: embedding(for: state, observed))
+                points = PointModel(head, at: embedding(for: state, observed))
                 evaluation = energy.evaluate(x, points)
             }
             let (hessian, gradient) = energy.normalEquations(x, points)
@@ -130,18 +130,9 @@ private struct LandmarkEnergy {
     }
 
     /// (68, 3) points in model space.
-    private func shape(_ x: [Double], _ points: LinearPointModel<Float>) -> [Double] {
-        var p = points.mean.map(Double.init)
-        let n = p.count
-        for k in 0..<identityCount + expressionCount {
-            let a = x[6 + k]
-            if a == 0 { continue }
-            for i in 0..<n { p[i] += a * Double(points.basis[k * n + i]) }
-        }
-        return p
-    }
+    private func shape(_ x: [Double], _ points: PointModel<Float>) -> [Double] { points.positions(at: x[6...]) }
 
-    func evaluate(_ x: [Double], _ points: LinearPointModel<Float>) -> EnergyTerms {
+    func evaluate(_ x: [Double], _ points: PointModel<Float>) -> EnergyTerms {
         let shape = shape(x, points)
         let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
         let s = Double.exponential(x[3])
@@ -175,14 +166,14 @@ private struct LandmarkEnergy {
     }
 
     /// J^T W J + D and the downhill right-hand side, both without damping and bounds.
-    func normalEquations(_ x: [Double], _ points: LinearPointModel<Float>) -> (hessian: [Double], gradient: [Double]) {
+    func normalEquations(_ x: [Double], _ points: PointModel<Float>) -> (hessian: [Double], gradient: [Double]) {
         let n = count, shape = shape(x, points)
         let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
         let dr = Rotation.derivatives(yaw: x[0], pitch: x[1], roll: x[2])
         let s = Double.exponential(x[3])
         var jacobian = [Double](repeating: 0, count: 136 * n)
         var weighted = [Double](repeating: 0, count: 136)
-        let width = 3 * points.count
+        let width = 3 * points.count, basis = points.basis(at: x[6...])
         for l in 0..<68 {
             let w = Double(observed.weights[l])
             if w == 0 { continue }
@@ -201,8 +192,8 @@ private struct LandmarkEnergy {
                     let b = k * width + 3 * l
                     jacobian[j + 6 + k] =
                         q * s
-                        * (r[o] * Double(points.basis[b]) + r[o + 1] * Double(points.basis[b + 1])
-                            + r[o + 2] * Double(points.basis[b + 2]))
+                        * (r[o] * Double(basis[b]) + r[o + 1] * Double(basis[b + 1])
+                            + r[o + 2] * Double(basis[b + 2]))
                 }
                 weighted[2 * l + row] = q * (row == 0 ? e.0 : e.1)
             }

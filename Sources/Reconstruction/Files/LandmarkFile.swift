@@ -19,10 +19,50 @@ public enum LandmarkFile {
         return text.bytes
     }
 
+    /// The points of a file, and how sure each is where the file says so.
+    public struct Points: Sendable, Equatable {
+        /// (u, v) pairs as they stand in the file.
+        public var pixels: [Double]
+        /// 0 to 1, one per point; nil where the file has none.
+        public var confidences: [Double]?
+    }
+
+    /// A file larger than this is not one of landmarks.
+    public static let largestFile = 1 << 20
+
+    /// Reads a .pts file, or lines of `u v` with an optional third number: the confidence of a point among 5 or 68, the depth,
+    /// which is not looked at, of a mesh of 468 or 478. Numbers are separated by white space, commas or semicolons; lines
+    /// that open with # are skipped; all points may stand in one line of pairs.
+    public static func parse(_ bytes: [UInt8], name: String) throws -> Points {
+        guard bytes.count <= largestFile else {
+            throw GarfaceError(.malformedFile, "\(name): is too large for a file of landmarks")
+        }
+        if bytes.contains(UInt8(ascii: "{")) { return Points(pixels: try parse(pts: bytes, name: name), confidences: nil) }
+        var rows: [[Double]] = []
+        for (i, line) in String(decoding: bytes, as: UTF8.self).split(
+            omittingEmptySubsequences: false, whereSeparator: \.isNewline
+        ).enumerated() {
+            let fields = line.split(whereSeparator: { $0.isWhitespace || $0 == "," || $0 == ";" })
+            guard let first = fields.first, !first.hasPrefix("#") else { continue }
+            let values = fields.compactMap { Double($0) }
+            guard values.count == fields.count, values.allSatisfy(\.isFinite) else {
+                throw GarfaceError(.malformedFile, "\(name): line \(i + 1): expected numbers: u v, or u v confidence")
+            }
+            rows.append(values)
+        }
+        if rows.count == 1, rows[0].count > 3, rows[0].count % 2 == 0 { return Points(pixels: rows[0], confidences: nil) }
+        guard let width = rows.first?.count, width == 2 || width == 3, rows.allSatisfy({ $0.count == width }) else {
+            throw GarfaceError(.malformedFile, "\(name): expected two or three numbers in every line: u v, or u v confidence")
+        }
+        let pixels = rows.flatMap { $0.prefix(2) }
+        let isMesh = LandmarkScheme(count: rows.count) == .mediapipe
+        return Points(pixels: pixels, confidences: width == 3 && !isMesh ? rows.map { $0[2] } : nil)
+    }
+
     /// Reads a .pts file: as many (u, v) pairs as it declares.
     public static func parse(pts bytes: [UInt8], name: String) throws -> [Double] {
         func malformed(_ what: String) -> GarfaceError { GarfaceError(.malformedFile, "\(name): \(what)") }
-        guard bytes.count <= 1 << 20 else { throw malformed("is too large for a .pts file") }
+        guard bytes.count <= largestFile else { throw malformed("is too large for a .pts file") }
         let text = String(decoding: bytes, as: UTF8.self)
         guard let open = text.firstIndex(of: "{"), let close = text.lastIndex(of: "}"), open < close else {
             throw malformed("expected the points of a .pts file between { and }")

@@ -105,9 +105,13 @@ struct FaceJob {
         }
         var positions: [Float] = [], weights: [Float] = []
         if let given = options.points68 {
-            for i in 0..<68 { positions += millimetres(given[2 * i], given[2 * i + 1]) }
-            weights = [Float](repeating: Float(1 / options.pointErrorMM), count: 68)
-            return LandmarkObservations(positions: positions, weights: weights, jawFollowsContour: true)
+            for i in 0..<68 {
+                let confidence = options.pointConfidences?[i] ?? 1
+                positions += confidence > 0 ? millimetres(given[2 * i], given[2 * i + 1]) : [0, 0]
+                weights.append(Float(confidence / options.pointErrorMM))
+            }
+            return LandmarkObservations(
+                positions: positions, weights: weights, jawFollowsContour: options.jawFollowsContour)
         }
         for i in 0..<68 {
             let p = readingFrame.photo(x: estimate.landmarks[2 * i], y: estimate.landmarks[2 * i + 1])

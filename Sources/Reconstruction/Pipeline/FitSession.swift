@@ -25,6 +25,7 @@ public final class FitSession {
         if options.renderer == .gar && models.gar == nil {
             throw GarfaceError(.invalidArgument, "options: the renderer gar was asked for but no renderer weights are loaded")
         }
+        options = try options.withLandmarksOfMesh(models.points)
         var clock = Stopwatch()
         guard let place = try Reconstructor(models).locate(photo, options).first else {
             throw GarfaceError(.noFace, "no face was found in the picture")

@@ -1,3 +1,4 @@
+import FaceModel
 import Fitting
 import Inversion
 import Numerics
@@ -37,7 +38,7 @@ public struct FaceRectangle: Sendable, Equatable {
 
 public struct ReconstructionOptions: Sendable {
     public var renderer = ReconstructionRenderer.gar
-    /// Where the face is, if it is not to be searched: at most one of the four.
+    /// Where the face is, if it is not to be searched: at most one of the five.
     public var rectangle: FaceRectangle?
     /// A face as the detector gave it.
     public var face: FaceBox?
@@ -46,6 +47,13 @@ public struct ReconstructionOptions: Sendable {
     public var points5: [Double]?
     /// (u, v) of the 68 iBUG points, jaw line on the visible contour. Also fitted to.
     public var points68: [Double]?
+    /// (u, v) of the 468 or 478 points of a face mesh (MediaPipe), from which the 68 are taken: see `MeshDetectorPoints`.
+    public var meshPoints: [Double]?
+    /// How sure each of the given 5 or 68 points is, 0 to 1: its expected error is `pointErrorMM` divided by this, and 0
+    /// leaves it out. All 1 where nil.
+    public var pointConfidences: [Double]?
+    /// Whether points 0-16 of the 68 follow the visible contour, as people mark it, or are fixed to the skin.
+    public var jawFollowsContour = true
     /// Expected error of given points, mm.
     public var pointErrorMM = 1.0
     /// How many faces at most, largest first.
@@ -70,8 +78,8 @@ public struct ReconstructionOptions: Sendable {
             if !ok { throw GarfaceError(.invalidArgument, "options: " + message()) }
         }
         try require(
-            [rectangle != nil, face != nil, points5 != nil, points68 != nil].count { $0 } <= 1,
-            "give a face, a rectangle, 5 points or 68 points, not several of them")
+            [rectangle != nil, face != nil, points5 != nil, points68 != nil, meshPoints != nil].count { $0 } <= 1,
+            "give a face, a rectangle, 5 points, 68 points or those of a mesh, not several of them")
         if let r = rectangle {
             try require(
                 [r.left, r.top, r.width, r.height].allSatisfy(\.isFinite) && min(r.width, r.height) >= FaceRectangle.leastSide,
@@ -96,8 +104,9 @@ public struct ReconstructionOptions: Sendable {
                     + "times the picture's longer side is accepted")
         }
         if renderer != .startOnly { try schedule?.check(renderer.fitRenderer) }
-        if let points = points5 { try Self.check(points, count: 5, width, height) }
-        if let points = points68 { try Self.check(points, count: 68, width, height) }
+        if let points = points5 { try Self.check(points, pointConfidences, count: 5, width, height) }
+        if let points = points68 { try Self.check(points, pointConfidences, count: 68, width, height) }
+        if let points = meshPoints { try Self.check(points, nil, count: points.count / 2, width, height) }
         try require(pointErrorMM.isFinite && pointErrorMM > 0, "the expected error of the points must be positive")
         try require((1...1000).contains(maximumFaces), "the largest number of faces must be 1 to 1000")
         try require((1...16).contains(alignmentPasses), "alignment passes must be 1 to 16")
@@ -108,22 +117,34 @@ public struct ReconstructionOptions: Sendable {
     /// How many times the picture's longer side a face may measure: beyond that too little of it is seen.
     private static let largestFace = 3.0
 
-    /// Points may lie somewhat outside (a face cut by the border), not elsewhere.
-    private static func check(_ points: [Double], count: Int, _ width: Int, _ height: Int) throws {
+    /// Points may lie somewhat outside (a face cut by the border), not elsewhere. Those that are not seen are not looked at.
+    private static func check(_ points: [Double], _ confidences: [Double]?, count: Int, _ width: Int, _ height: Int) throws {
         try PointAlignment.check(points, count: count)
-        let u = stride(from: 0, to: points.count, by: 2).map { points[$0] }
-        let v = stride(from: 1, to: points.count, by: 2).map { points[$0] }
+        let seen = (0..<count).filter { i in confidences.map { $0.count != count || $0[i] > 0 } ?? true }
+        let u = seen.map { points[2 * $0] }, v = seen.map { points[2 * $0 + 1] }
         let slack = 0.5 * max((u.max() ?? 0) - (u.min() ?? 0), (v.max() ?? 0) - (v.min() ?? 0))
-        let outside = (0..<count).filter { i in
+        let outside = seen.indices.filter { i in
             u[i] < -0.5 || v[i] < -0.5 || u[i] > Double(width) - 0.5 || v[i] > Double(height) - 0.5
         }
         let far = outside.first { i in
             u[i] < -slack || v[i] < -slack || u[i] > Double(width) + slack || v[i] > Double(height) + slack
         }
-        if let bad = far ?? (outside.count * 2 > count ? outside.first : nil) {
+        if let bad = far ?? (outside.count * 2 > seen.count ? outside.first : nil) {
             throw GarfaceError(
                 .invalidArgument,
-                "landmarks: point \(bad) at (\(u[bad]), \(v[bad])) lies outside the picture of \(width) x \(height) pixels")
+                "landmarks: point \(seen[bad]) at (\(u[bad]), \(v[bad])) lies outside the picture of \(width) x \(height) pixels")
         }
+    }
+
+    /// The same with the points of a mesh turned into the 68 that they stand for.
+    func withLandmarksOfMesh(_ alignment: PointAlignment) throws -> ReconstructionOptions {
+        guard let meshPoints else { return self }
+        var options = self
+        options.points68 = try alignment.landmarks(ofMesh: meshPoints)
+        // Mesh points stay where they are on the skin when the head turns.
+        options.jawFollowsContour = false
+        options.pointConfidences = (0..<68).map { $0 < ContourLines.jawCount ? MeshDetectorPoints.jawConfidence : 1 }
+        options.meshPoints = nil
+        return options
     }
 }

@@ -69,7 +69,7 @@ public final class Reconstructor {
         if options.renderer == .gar && models.gar == nil {
             throw GarfaceError(.invalidArgument, "options: the renderer gar was asked for but no renderer weights are loaded")
         }
-        var options = options
+        var options = try options.withLandmarksOfMesh(models.points)
         if options.schedule?.stages.isEmpty == true { options.renderer = .startOnly }
         if let threads = options.threads { setThreadCount(threads) }
         let report = ProgressReport(progress)
@@ -89,7 +89,7 @@ public final class Reconstructor {
     /// The faces of a photo that `reconstruct` would take, largest first; none where there is none.
     public func faces(_ photo: RGBImage, options: ReconstructionOptions = .init()) throws -> [FaceBox] {
         var options = options
-        (options.rectangle, options.points5, options.points68, options.face) = (nil, nil, nil, nil)
+        (options.rectangle, options.points5, options.points68, options.meshPoints, options.face) = (nil, nil, nil, nil, nil)
         options.maximumFaces = 1000
         do {
             return try locate(photo, options).compactMap(\.box)
@@ -115,10 +115,12 @@ public final class Reconstructor {
             return Place(frame: frame, estimate: estimate, start: start, box: box)
         }
         if let points = options.points68 {
-            return [try aligned(models.points.align(points68: points).similarity, .points68, passes: 1)]
+            let place = try models.points.align(points68: points, confidences: options.pointConfidences)
+            return [try aligned(place.similarity, .points68, passes: 1)]
         }
         if let points = options.points5 {
-            return [try aligned(models.points.align(points5: points).similarity, .points5, passes: options.alignmentPasses)]
+            let place = try models.points.align(points5: points, confidences: options.pointConfidences)
+            return [try aligned(place.similarity, .points5, passes: options.alignmentPasses)]
         }
         if let face = options.face {
             return [try aligned(face.similarity, .detector, passes: options.alignmentPasses, box: face)]

@@ -13,6 +13,7 @@ from typing import Any, Callable
 
 from ._head import HeadModel, pose_angles, pose_matrix
 from ._image import Image
+from ._landmarks import dlib_landmarks, load_landmarks, mediapipe_landmarks
 from ._library import check as _check
 from ._library import function as _function
 from ._library import integer as _integer

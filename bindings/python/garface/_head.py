@@ -14,10 +14,12 @@ from ._signatures import Handle
 
 
 class HeadModel(Owned):
-    """A linear 3D morphable model of the head, in millimetres. Immutable; any thread.
+    """A 3D morphable model of the head, in millimetres. Immutable; any thread.
 
     Model space: x to the subject's left, y up, z out of the face. V vertices, I identity and E expression
-    coefficients; identity has unit variance, expression lies in 0 to 1.
+    coefficients; identity has unit variance, expression lies in 0 to 1 (the default head and others whose
+    `expression_prior` says so). `geometry` is linear, bilinear, or skinned: then the last expression coefficients are the
+    turns of the joints, an axis times an angle in radians each.
 
     Args:
         file: a safetensors file of kind "head-model"; None takes the one inside the library.
@@ -41,6 +43,21 @@ class HeadModel(Owned):
     def expression_names(self) -> list[str]:
         """Names of the E expression coefficients, in order."""
         return list(self._info["expression_names"])
+
+    @property
+    def geometry(self) -> str:
+        """"linear", "bilinear" or "skinned"."""
+        return str(self._info["geometry"])
+
+    @property
+    def expression_prior(self) -> str:
+        """"unit-interval": expression coefficients lie in 0 to 1; "normal": they are deviations, about 0."""
+        return str(self._info["expression_prior"])
+
+    @property
+    def family(self) -> str | None:
+        """Whose coefficients these are, such as "flame"; None for the default head's, which the inverse network reads."""
+        return self._info["family"]
 
     @property
     def part_names(self) -> list[str]:
@@ -68,6 +85,11 @@ class HeadModel(Owned):
     def _vertices(self, value: Any, name: str = "vertices") -> np.ndarray:
         return floats(value, (self.vertex_count, 3), name)
 
+    def _coefficients(self, identity: Any, expression: Any) -> tuple[np.ndarray, np.ndarray]:
+        a = np.zeros(self.identity_count) if identity is None else identity
+        b = np.zeros(self.expression_count) if expression is None else expression
+        return floats(a, (self.identity_count,), "identity"), floats(b, (self.expression_count,), "expression")
+
     def evaluate(self, identity: Any = None, expression: Any = None) -> np.ndarray:
         """Vertices, float32 (V, 3), mm in model space.
 
@@ -75,18 +97,26 @@ class HeadModel(Owned):
             identity: (I,) coefficients; None means the mean face.
             expression: (E,) coefficients; None means at rest.
         """
-        a = np.zeros(self.identity_count) if identity is None else identity
-        b = np.zeros(self.expression_count) if expression is None else expression
-        a, b = floats(a, (self.identity_count,), "identity"), floats(b, (self.expression_count,), "expression")
+        a, b = self._coefficients(identity, expression)
         out = np.empty((self.vertex_count, 3), np.float32)
         check(lib.gar_head_evaluate(self._handle, pointer(a), pointer(b), pointer(out)))
         return out
 
-    def evaluate_backward(self, d_vertices: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Gradients by identity (I,) and expression (E,), given the gradient by the vertices (V, 3)."""
+    def evaluate_backward(
+        self, d_vertices: Any, identity: Any = None, expression: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients by identity (I,) and expression (E,), given the gradient by the vertices (V, 3).
+
+        A linear head's do not depend on the coefficients; for others they are taken at `identity` and `expression`, None
+        meaning zeros.
+        """
         d_vertices = self._vertices(d_vertices, "d_vertices")
+        at = self._coefficients(identity, expression)
         a, b = np.empty(self.identity_count, np.float32), np.empty(self.expression_count, np.float32)
-        check(lib.gar_head_evaluate_backward(self._handle, pointer(d_vertices), pointer(a), pointer(b)))
+        if self.geometry == "linear":
+            check(lib.gar_head_evaluate_backward(self._handle, *map(pointer, (d_vertices, a, b))))
+        else:
+            check(lib.gar_head_evaluate_backward_at(self._handle, *map(pointer, (*at, d_vertices, a, b))))
         return a, b
 
     def normals(self, vertices: Any) -> np.ndarray:

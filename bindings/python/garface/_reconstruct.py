@@ -11,6 +11,7 @@ import numpy as np
 from . import _signatures as c
 from . import errors
 from ._image import ImageLike, as_image
+from ._landmarks import COUNTS, SCHEMES
 from ._library import Owned, check, floats, function, instance, lib, numbers, path, pointer, seed_number, text, wrong
 from ._models import Face, Models, as_models, detect_faces
 from ._result import Result, selection
@@ -66,7 +67,8 @@ class _Options:
     """gar_options, with the arrays it points at kept alive."""
 
     def __init__(
-        self, renderer: str, landmarks: Any, face: Face | None, box: Any, seed: int, schedule: Any, progress: Progress | None
+        self, renderer: str, landmarks: Any, face: Face | None, box: Any, seed: int, schedule: Any, progress: Progress | None,
+        confidences: Any = None, order: str | None = None,
     ) -> None:
         self.bridge = _ProgressBridge(progress)
         options = c.Options()
@@ -75,11 +77,18 @@ class _Options:
         options.seed = seed_number(seed)
         options.progress = self.bridge.callback
         if landmarks is not None:
-            points = numbers(landmarks, "landmarks", "numbers of shape (5, 2) or (68, 2)")
-            if points.shape not in ((5, 2), (68, 2)):
-                raise errors.InvalidArgumentError(f"landmarks: has shape {points.shape}, expected (5, 2) or (68, 2)")
+            expected = f"numbers of shape (N, 2), N being {', '.join(map(str, COUNTS[:-1]))} or {COUNTS[-1]}"
+            points = numbers(landmarks, "landmarks", expected)
+            if points.ndim != 2 or points.shape[0] not in COUNTS or points.shape[1] != 2:
+                raise errors.InvalidArgumentError(f"landmarks: has shape {points.shape}, expected {expected}")
             self.landmarks = floats(points, points.shape, "landmarks")
             options.landmarks, options.landmark_count = pointer(self.landmarks), len(points)
+            if confidences is not None:
+                self.confidences = floats(confidences, (len(points),), "landmark_confidences")
+                options.landmark_confidences = pointer(self.confidences)
+            options.landmark_scheme = _scheme(order)
+        elif confidences is not None or order is not None:
+            raise errors.InvalidArgumentError("landmark_confidences and landmark_order: go with landmarks, and none are given")
         if face is not None:
             self.face = instance(face, Face, "face")._c()
             options.face = ctypes.pointer(self.face)
@@ -93,6 +102,12 @@ class _Options:
     @property
     def reference(self) -> Any:
         return ctypes.byref(self.struct)
+
+
+def _scheme(order: str | None) -> int:
+    if order is not None and not isinstance(order, str) or order not in SCHEMES:
+        raise wrong("landmark_order", order, f"None or one of {', '.join(name for name in SCHEMES if name)}")
+    return SCHEMES[order]
 
 
 def _schedule_text(schedule: Any) -> bytes:
@@ -119,6 +134,8 @@ def reconstruct(
     models: Models | None = None,
     renderer: str = "gar",
     landmarks: Any = None,
+    landmark_confidences: Any = None,
+    landmark_order: str | None = None,
     face: Face | None = None,
     box: Any = None,
     seed: int = 0,
@@ -132,7 +149,12 @@ def reconstruct(
         models: None takes the models inside the library.
         renderer: "gar" (the method), "sh" (the spherical-harmonics baseline), "landmarks" (no renderer) or "start"
             (no refinement).
-        landmarks: 5 or 68 points, (5, 2) or (68, 2), photo pixels; jaw points on the visible contour.
+        landmarks: 5, 68, 468 or 478 points, (N, 2), photo pixels: eye centres, nose tip and mouth corners; iBUG's and dlib's
+            68, the jaw on the visible contour; MediaPipe's face mesh. See `load_landmarks`, `mediapipe_landmarks` and
+            `dlib_landmarks`.
+        landmark_confidences: (N,) how sure each of 5 or 68 points is, 0 to 1: a point's expected error is 1 mm divided by
+            it, and 0 leaves the point out; None means all 1.
+        landmark_order: None where the number of points says it, else "five", "ibug-68", "mediapipe" or "dlib-5".
         face: one of `detect_faces`. box: (left, top, width, height) in pixels. At most one of landmarks, face, box.
         seed: seeds every random choice.
         schedule: stages of the fit, see `standard_schedule`; None takes the standard ones.
@@ -143,7 +165,8 @@ def reconstruct(
         NoFaceError: no face was found. CancelledError: `progress` cancelled. FileError: the photo.
     """
     image, models = as_image(photo), as_models(models)
-    options = _Options(renderer, landmarks, face, box, seed, schedule, progress)
+    options = _Options(
+        renderer, landmarks, face, box, seed, schedule, progress, landmark_confidences, landmark_order)
     handle = c.Handle()
     status = lib.gar_reconstruct(models._handle, image._handle, options.reference, ctypes.byref(handle))
     options.bridge.check(status)
@@ -168,6 +191,8 @@ def reconstruct_file(
     *,
     renderer: str = "gar",
     landmarks: Any = None,
+    landmark_confidences: Any = None,
+    landmark_order: str | None = None,
     face: Face | None = None,
     box: Any = None,
     all_faces: bool = False,
@@ -190,7 +215,8 @@ def reconstruct_file(
     """
     if all_faces and not (landmarks is None and face is None and box is None):
         raise errors.InvalidArgumentError("all_faces: searches the photo, and does not go with landmarks, face or box")
-    options = _Options(renderer, landmarks, face, box, seed, schedule, progress)
+    options = _Options(
+        renderer, landmarks, face, box, seed, schedule, progress, landmark_confidences, landmark_order)
     options.struct.all_faces = bool(all_faces)
     options.struct.files = selection(files)
     options.bridge.check(lib.gar_reconstruct_file(path(photo, "photo"), path(folder, "folder"), options.reference))
@@ -216,10 +242,11 @@ class Fit(Owned):
 
     def __init__(
         self, photo: ImageLike, *, models: Models | None = None, renderer: str = "gar", landmarks: Any = None,
-        face: Face | None = None, box: Any = None, seed: int = 0,
+        landmark_confidences: Any = None, landmark_order: str | None = None, face: Face | None = None, box: Any = None,
+        seed: int = 0,
     ) -> None:
         image, models = as_image(photo), as_models(models)
-        options = _Options(renderer, landmarks, face, box, seed, None, None)
+        options = _Options(renderer, landmarks, face, box, seed, None, None, landmark_confidences, landmark_order)
         handle = c.Handle()
         check(lib.gar_fit_create(models._handle, image._handle, options.reference, ctypes.byref(handle)))
         super().__init__(handle)

@@ -50,6 +50,11 @@ CONSTANTS = {
     "GAR_WRITE_PICTURES": 32,
     "GAR_WRITE_OVERLAY": 64,
     "GAR_WRITE_ALL": 127,
+    "GAR_LANDMARKS_BY_COUNT": 0,
+    "GAR_LANDMARKS_FIVE": 1,
+    "GAR_LANDMARKS_IBUG68": 2,
+    "GAR_LANDMARKS_MEDIAPIPE": 3,
+    "GAR_LANDMARKS_DLIB5": 4,
     "GAR_ARRAY_IDENTITY": 0,
     "GAR_ARRAY_EXPRESSION": 1,
     "GAR_ARRAY_POSE": 2,
@@ -90,6 +95,8 @@ class Options(ctypes.Structure):
         ("schedule", c_char_p),
         ("progress", ProgressCallback),
         ("progress_user", c_void_p),
+        ("landmark_confidences", POINTER(c_float)),
+        ("landmark_scheme", c_int32),
     ]
 
 
@@ -116,6 +123,7 @@ SIGNATURES = {
     "gar_log_set": (None, [LogCallback, c_void_p]),
     # 2. Simple
     "gar_options_init": (None, [POINTER(Options)]),
+    "gar_landmarks_load": (_status, [c_char_p, _floats, c_size_t, _size_out]),
     "gar_reconstruct_file": (_status, [c_char_p, c_char_p, POINTER(Options)]),
     # 3. Context
     "gar_model_files_init": (None, [POINTER(ModelFiles)]),
@@ -147,6 +155,7 @@ SIGNATURES = {
     "gar_head_get_parts": (_status, [Handle, _bytes, c_size_t, _size_out]),
     "gar_head_evaluate": (_status, [Handle, _floats, _floats, _floats]),
     "gar_head_evaluate_backward": (_status, [Handle, _floats, _floats, _floats]),
+    "gar_head_evaluate_backward_at": (_status, [Handle, _floats, _floats, _floats, _floats, _floats]),
     "gar_head_normals": (_status, [Handle, _floats, _floats]),
     "gar_head_normals_backward": (_status, [Handle, _floats, _floats, _floats]),
     "gar_head_landmarks": (_status, [Handle, _floats, _floats]),

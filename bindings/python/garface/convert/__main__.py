@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from . import basel_2009, basel_h5, deep3d, ict_facekit, surrey
+from . import basel_2009, basel_h5, deep3d, facewarehouse, flame, ict_facekit, surrey
 from .head_file import Head, write_head
 from .landmark_mapping import read_mapping
 from .problem import ConversionError
@@ -21,8 +21,12 @@ READERS: dict[str, tuple[Callable[..., Head], tuple[str, ...], str]] = {
     "basel-2019": (functools.partial(basel_h5.read, year="2019"), (), "model2019_bfm.h5 and the like"),
     "deep3d": (deep3d.read, (), "BFM_model_front.mat of Deep3DFaceRecon"),
     "surrey": (surrey.read, ("blendshapes",), "sfm_shape_3448.bin as eos has it"),
+    "facewarehouse": (facewarehouse.read, ("mesh",), "a .mat file with the bilinear tensor"),
+    "flame": (flame.read, ("embedding", "shapes"), "generic_model.pkl, flame2023.pkl, or a .npz of the same fields"),
     "ict-facekit": (ict_facekit.read, (), "the folder FaceXModel of ICT-FaceKit"),
 }
+
+OPTIONS = sorted({option for _, options, _ in READERS.values() for option in options})
 
 
 def convert(
@@ -44,11 +48,13 @@ def convert(
     if millimetres is not None:
         head.millimetres = millimetres
     if axes is not None:
+        if head.skin is not None or head.cross is not None:
+            raise ConversionError("--axes is for linear models; this one has joints or products of coefficients")
         head = _turned(head, axes)
-    if identities is not None:
-        head.identity = head.identity[:identities]
-    if expressions_kept is not None:
-        head.expression, head.expression_names = head.expression[:expressions_kept], head.expression_names[:expressions_kept]
+    head.identity, head.expression = head.identity[:identities], head.expression[:expressions_kept]
+    head.expression_names = head.expression_names[:expressions_kept]
+    if head.cross is not None:
+        head.cross = head.cross[:identities, :expressions_kept]
     return write_head(head, target)
 
 
@@ -75,16 +81,19 @@ def main(arguments: list[str] | None = None) -> int:
     p.add_argument("--landmarks", metavar="FILE", help="which vertices are the 68 landmarks: lines of landmark (0 to 67) and vertex")
     p.add_argument("--expressions", metavar="FOLDER", help="basel-2009: Exp_Pca.bin, std_exp.txt and BFM_exp_idx.mat")
     p.add_argument("--blendshapes", metavar="FILE", help="surrey: expression_blendshapes_3448.bin")
+    p.add_argument("--embedding", metavar="FILE", action="append", help="flame: landmark embeddings, static and dynamic")
+    p.add_argument("--shapes", type=int, metavar="N", help="flame: how many of shapedirs are shape, not expression (300)")
+    p.add_argument("--mesh", metavar="FILE", help="facewarehouse: an OBJ file with the faces, where the .mat has none")
     p.add_argument("--identities", type=int, metavar="N", help="keep the first N identity modes")
     p.add_argument("--expressions-kept", type=int, metavar="N", help="keep the first N expressions")
     p.add_argument("--millimetres", type=float, metavar="X", help="the file's unit, where it is not the published one")
     p.add_argument("--axes", metavar="LEFT,UP,OUT", help="the file's axes, such as x,-z,y")
     a = p.parse_args(arguments)
-    given = {name: value for name in ("expressions", "blendshapes") if (value := getattr(a, name)) is not None}
+    given = {name: value for name in OPTIONS if (value := getattr(a, name)) is not None}
     for name in given:
         if name not in READERS[a.kind][1]:
             p.error(f"--{name} does not go with {a.kind}")
-    for name in ("identities", "expressions_kept"):
+    for name in ("identities", "expressions_kept", "shapes"):
         if getattr(a, name) is not None and getattr(a, name) < 1:
             p.error(f"--{name.replace('_', '-')} must be at least 1")
     if a.millimetres is not None and not 0 < a.millimetres < 1e9:

@@ -25,7 +25,7 @@ class Skin:
 
     joint_names: list[str]
     parents: np.ndarray         # (K,) int, -1 for the root
-    regressor: np.ndarray       # (K, V): joints = regressor @ vertices at rest
+    regressor: np.ndarray       # (K, V): joints = regressor @ vertices before skinning and correctives
     weights: np.ndarray         # (V, K), each row sums to 1
     correctives: np.ndarray     # (9 (K - 1), V, 3) for the entries of R - 1, joint after joint, row-major
     precision: list[float]      # of each turn about x, y, z of the joints but the root, 3 (K - 1): 1 / radians^2
@@ -106,6 +106,7 @@ def write_head(head: Head, target: str | os.PathLike[str]) -> list[int]:
         description.update(version=2, geometry="skinned", joint_names=list(head.skin.joint_names))
         tensors.update(
             joint_parents=head.skin.parents.astype(np.int32), joint_regressor=head.skin.regressor.astype(np.float32),
+            joint_rest=(head.skin.regressor @ (head.mean.astype(np.float64) * scale) + shift).astype(np.float32),
             skin_weights=head.skin.weights.astype(np.float32),
             pose_correctives=(head.skin.correctives * scale).astype(np.float32),
             expression_precision=np.array([1.0] * len(names) + list(head.skin.precision), np.float32))
