@@ -158,6 +158,8 @@ struct HeadModelHeader {
             guard abs(sum - 1) < 1e-2 else {
                 throw GarfaceError(.malformedFile, "\(name): the \"skin_weights\" of vertex \(v) sum to \(sum), not 1.")
             }
+            // To the last digit, so that a head at rest stays where it is.
+            for k in 0..<joints { weights.pointer[v * joints + k] /= sum }
         }
         let rest: Tensor<Double> = try finite(file, "joint_rest", [joints, 3])
         let regressor: Tensor<T> = try finite(file, "joint_regressor", [joints, vertexCount])

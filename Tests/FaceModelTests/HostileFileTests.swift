@@ -68,10 +68,42 @@ struct TinyHead {
 
     @Test func wrongKindAndVersion() throws {
         try refused(.wrongModelKind, "head-model") { $0.kind = "gar" }
-        try refused(.wrongModelKind, "version") { $0.version = "2" }
+        try refused(.wrongModelKind, "version") { $0.version = "3" }
         try refused(.malformedFile, "expression_prior") { $0.prior = "guess" }
         try refused(.malformedFile, "expression_names") { $0.names = "[1,2]" }
         try refused(.malformedFile, "names") { $0.names = "[\"jawOpen\"]" }
+    }
+
+    @Test func geometries() throws {
+        try refused(.malformedFile, "geometry") { $0.version = "2" }
+        try refused(.malformedFile, "geometry") { $0.version = "2,\"geometry\":\"round\"" }
+        try refused(.malformedFile, "geometry") { $0.version = "1,\"geometry\":\"bilinear\"" }
+        try refused(.malformedFile, "cross") { $0.version = "2,\"geometry\":\"bilinear\"" }
+        try refused(.malformedFile, "joint_names") { $0.version = "2,\"geometry\":\"skinned\"" }
+        try refused(.malformedFile, "joint_names") { $0.version = "2,\"geometry\":\"skinned\",\"joint_names\":[\"root\"]" }
+    }
+
+    @Test func jointsAndContour() throws {
+        var tiny = TinyGeometry()
+        _ = try HeadModel<Float>(file: tiny.skinned())
+        func refused(_ word: String, _ damage: (inout TinyGeometry) -> Void) throws {
+            tiny = TinyGeometry()
+            damage(&tiny)
+            let file = try tiny.skinned()
+            do {
+                _ = try HeadModel<Float>(file: file)
+                Issue.record("accepted, though \(word) was damaged")
+            } catch let error as GarfaceError {
+                #expect(error.kind == .malformedFile && error.message.contains(word), "\(error)")
+            }
+        }
+        try refused("joint_parents") { $0.parents = [0, 0, 1] }
+        try refused("joint_parents") { $0.parents = [-1, 2, 0] }
+        try refused("joint_parents") { $0.parents = [-1, 0, -5] }
+        try refused("skin_weights") { $0.weights[1] += 0.5 }
+        try refused("joint_rest") { $0.rest[2] = .nan }
+        try refused("contour_triangles") { $0.contour = [0, 9, 1] }
+        try refused("contour_barycentrics") { $0.contourWeights = [0.5, 0.5, 0.5] }
     }
 
     @Test func noMetadataAtAll() throws {

@@ -138,7 +138,7 @@ def weights(root, option):
 @pytest.mark.parametrize("option", FILES)
 def test_weights_of_another_version(root, tmp_path, option):
     def newer(entry):
-        return json.dumps({**json.loads(entry), "version": 2})
+        return json.dumps({**json.loads(entry), "version": 3})
 
     with pytest.raises(garface.WrongModelError, match="new.safetensors.*version"):
         garface.Models(**{option: with_metadata(weights(root, option), tmp_path / "new.safetensors", newer)})

@@ -79,7 +79,7 @@ def published_offsets():
 
 
 def test_mirrored_mesh_is_refused(scene):
-    mesh = np.zeros((468, 2), np.float32)
+    mesh = np.tile(scene.static, (7, 1))[:468].astype(np.float32)
     mesh[MESH] = scene.static
     mesh[:, 0] = WIDTH - mesh[:, 0]
     with pytest.raises(garface.InvalidArgumentError, match="mirrored|no face"):
@@ -184,7 +184,7 @@ def test_landmark_files(tmp_path):
 def test_options_of_the_first_header(scene, tmp_path):
     """A program built before confidences and orders were added hands over a shorter struct; what lies behind it is not read."""
     photo = tmp_path / "photo.png"
-    garface.Image(scene.photo).write(photo)
+    garface.Image(scene.photo).save(photo)
     options = c.Options()
     lib.gar_options_init(ctypes.byref(options))
     points = np.ascontiguousarray(scene.contour, np.float32)

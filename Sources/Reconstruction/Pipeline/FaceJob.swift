@@ -34,10 +34,13 @@ struct FaceJob {
         self.frame = frame
         readingFrame = frame
         self.estimate = estimate
-        let missing = models.head.identityCount - estimate.identity.count
         state = FitState(
-            identity: (estimate.identity + [Double](repeating: 0, count: missing)).map { Float($0) },
-            expression: estimate.expression.map { Float($0) })
+            identity: [Float](repeating: 0, count: models.head.identityCount),
+            expression: [Float](repeating: 0, count: models.head.expressionCount))
+        if models.head.family == nil {
+            for (i, a) in estimate.identity.enumerated() { state.identity[i] = Float(a) }
+            state.expression = estimate.expression.map { Float($0) }
+        }
         state.yaw = Float(estimate.yaw)
         state.pitch = Float(estimate.pitch)
         state.roll = Float(estimate.roll)

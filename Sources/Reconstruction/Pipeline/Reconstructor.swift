@@ -17,7 +17,10 @@ public struct ReconstructionModels: Sendable {
 
     /// Throws where the models do not belong together.
     public init(head: HeadModel<Float>, gar: GAR<Float>?, inverse: InverseNetwork<Float>, detector: FaceDetector) throws {
-        guard inverse.identityCount <= head.identityCount, inverse.expressionCount == head.expressionCount else {
+        // The network's coefficients are the default head's. A head of another family starts from its mean face; pose,
+        // landmarks and w+ are of the picture, and hold for any head.
+        let speaksOfHead = inverse.identityCount <= head.identityCount && inverse.expressionCount == head.expressionCount
+        guard head.family != nil || speaksOfHead else {
             throw GarfaceError(
                 .wrongModelKind,
                 "\(inverse.source) and \(head.source) do not fit together: the inverse network gives "

@@ -200,7 +200,7 @@ def plain(value: Any) -> Any:
     """A stand-in as what it stands for (None where it stands for nothing plain); anything else as it is."""
     if isinstance(value, Inert):
         return value.value() if hasattr(value, "value") else None
-    return value
+    return None if isinstance(value, type) else value
 
 
 def read_pickle(data: bytes, source: str) -> Any:
