@@ -278,7 +278,11 @@ typedef struct gar_image gar_image;
 typedef struct gar_result gar_result;
 
 /* Files that replace the models inside the library; NULL keeps the one inside. Each is a
- * safetensors file with a `garface` metadata entry (kind, version, sizes). */
+ * safetensors file with a `garface` metadata entry (kind, version, sizes).
+ *
+ * A head model of another family than the default one (Basel, FLAME, ...: see the README) works with
+ * the inverse network inside: it then says where the face is and how it is turned, and identity and
+ * expression start at zero. */
 typedef struct gar_model_files {
     size_t struct_size;          /* set by gar_model_files_init */
     const char *head_model;      /* kind "head-model" */
@@ -372,7 +376,7 @@ void gar_result_release(gar_result *result);
 typedef int32_t gar_array;
 enum {
     GAR_ARRAY_IDENTITY = 0,          /* [I] identity coefficients, unit variance */
-    GAR_ARRAY_EXPRESSION = 1,        /* [E] expression coefficients, 0 to 1 */
+    GAR_ARRAY_EXPRESSION = 1,        /* [E] expression coefficients, 0 to 1 (default head) */
     GAR_ARRAY_POSE = 2,              /* [3] yaw, pitch, roll in degrees */
     GAR_ARRAY_CAMERA = 3,            /* [3, 4] (u, v, depth) = M (x, y, z, 1), model mm to photo pixels;
                                         depth, in pixels too, grows towards the viewer */

@@ -63,6 +63,10 @@ static void head(void) {
     d_landmarks[3 * 8 + 1] = 1;
     EXPECT(gar_head_landmarks_backward(head, d_landmarks, d_vertices), GAR_OK);
     EXPECT(gar_head_evaluate_backward(head, d_vertices, d_identity, d_expression), GAR_OK);
+    float jaw = d_expression[0], third = d_identity[3];
+    d_identity[3] = d_expression[0] = -1;
+    EXPECT(gar_head_evaluate_backward_at(head, identity, expression, d_vertices, d_identity, d_expression), GAR_OK);
+    CHECK(fabsf(d_expression[0] - jaw) < 1e-4f && fabsf(d_identity[3] - third) < 1e-4f);
     float before = landmarks[3 * 8 + 1];
     identity[3] = 1;
     EXPECT(gar_head_evaluate(head, identity, expression, vertices), GAR_OK);
@@ -117,6 +121,12 @@ static void head(void) {
     EXPECT(gar_head_evaluate_backward(head, NULL, d_identity, d_expression), GAR_INVALID_ARGUMENT);
     EXPECT(gar_head_evaluate_backward(head, d_vertices, NULL, d_expression), GAR_INVALID_ARGUMENT);
     EXPECT(gar_head_evaluate_backward(head, d_vertices, d_identity, NULL), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_evaluate_backward_at(NULL, identity, expression, d_vertices, d_identity, d_expression), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_evaluate_backward_at(head, NULL, expression, d_vertices, d_identity, d_expression), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_evaluate_backward_at(head, identity, NULL, d_vertices, d_identity, d_expression), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_evaluate_backward_at(head, identity, expression, NULL, d_identity, d_expression), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_evaluate_backward_at(head, identity, expression, d_vertices, NULL, d_expression), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_evaluate_backward_at(head, identity, expression, d_vertices, d_identity, NULL), GAR_INVALID_ARGUMENT);
     EXPECT(gar_head_normals(NULL, vertices, normals), GAR_INVALID_ARGUMENT);
     EXPECT(gar_head_normals(head, NULL, normals), GAR_INVALID_ARGUMENT);
     EXPECT(gar_head_normals(head, vertices, NULL), GAR_INVALID_ARGUMENT);

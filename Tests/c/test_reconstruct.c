@@ -267,6 +267,54 @@ static void threads(void) {
     }
 }
 
+/* Points from a file, with confidences, into a fit. */
+static void landmarks(void) {
+    char path[4100];
+    float triples[3 * 5], points[2 * 5], sure[5];
+    size_t count = 0;
+    gar_options options;
+    gar_result *result = NULL;
+    snprintf(path, sizeof path, "%s/five.txt", folder);
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL);
+    if (!file) return;
+    fputs("# eye centres, nose tip, mouth corners\n203 101 1\n247 103 0.9\n224 126 0\n203 140 1\n247 139 1\n", file);
+    fclose(file);
+    EXPECT(gar_landmarks_load(path, NULL, 0, &count), GAR_OK);
+    CHECK(count == 15);
+    EXPECT(gar_landmarks_load(path, triples, 14, &count), GAR_BUFFER_TOO_SMALL);
+    EXPECT(gar_landmarks_load(path, triples, 15, &count), GAR_OK);
+    CHECK(triples[3] == 247 && triples[5] == 0.9f && triples[8] == 0);
+    EXPECT(gar_landmarks_load(NULL, triples, 15, &count), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_landmarks_load(path, NULL, 15, &count), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_landmarks_load(path, triples, 15, NULL), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_landmarks_load("/no/such/points", triples, 15, &count), GAR_FILE_NOT_FOUND);
+    for (int i = 0; i < 5; i++) {
+        points[2 * i] = triples[3 * i];
+        points[2 * i + 1] = triples[3 * i + 1];
+        sure[i] = triples[3 * i + 2];
+    }
+    gar_options_init(&options);
+    CHECK(options.landmark_confidences == NULL && options.landmark_scheme == GAR_LANDMARKS_BY_COUNT);
+    options.renderer = GAR_RENDERER_START;
+    options.landmark_count = 5;
+    options.landmarks = points;
+    options.landmark_confidences = sure;
+    options.landmark_scheme = GAR_LANDMARKS_FIVE;
+    EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_OK);
+    gar_result_release(result);
+    options.landmark_scheme = GAR_LANDMARKS_DLIB5;
+    EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);
+    options.landmark_scheme = GAR_LANDMARKS_IBUG68;
+    EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);
+    options.landmark_scheme = 5;
+    EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);
+    options.landmark_scheme = GAR_LANDMARKS_BY_COUNT;
+    sure[0] = sure[1] = sure[3] = 0;
+    EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);
+    CHECK(strstr(gar_last_error(), "confidence") != NULL);
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) {
         fprintf(stderr, "usage: %s folder photo.png\n", argv[0]);
@@ -280,6 +328,7 @@ int main(int argc, char **argv) {
     faces_and_results();
     files_and_cancelling(argv[2]);
     no_face();
+    landmarks();
     fits();
     threads();
     gar_image_release(photo);

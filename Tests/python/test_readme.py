@@ -45,6 +45,18 @@ def test_tool(place):
         assert (place / name).stat().st_size > 1000, name
 
 
+def test_model_convert(place):
+    """Its lines are right usage: what is missing is the model."""
+    lines = [line for line in block("sh", "garface model convert").splitlines() if line.startswith("garface model")]
+    assert len(lines) >= 2
+    for line in lines:
+        environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["bash", "-c", f"garface() {{ '{TOOL}' \"$@\"; }}\n{line}"], cwd=place, capture_output=True, text=True,
+            env=environment)
+        assert done.returncode == 4 and "cannot be read" in done.stderr, (line, done.stderr)
+
+
 def test_python(place, library_file):
     package = str(pathlib.Path(garface.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": package, "GARFACE_LIBRARY": library_file}

@@ -186,10 +186,7 @@ def test_interrupt_cancels_cleanly(photo, tmp_path):
 
 def test_model_convert_reaches_the_converters(tmp_path):
     # The tool takes the python3 of the PATH, as an active virtual environment sets it.
-    here = tmp_path / "bin"
-    here.mkdir()
-    (here / "python3").symlink_to(sys.executable)
-    environment = {**os.environ, "PATH": f"{here}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = [TOOL, "model", "convert"]
     done = subprocess.run([*command, "surrey", tmp_path / "none.bin", tmp_path / "h.safetensors"], capture_output=True, text=True,
                           env=environment)
@@ -198,3 +195,32 @@ def test_model_convert_reaches_the_converters(tmp_path):
     assert done.returncode == 0 and "basel-2017" in done.stdout
     done = subprocess.run([*command, "surrey", "a", "b"], capture_output=True, text=True, env={**os.environ, "PATH": "/nowhere"})
     assert done.returncode == 4 and "python3" in done.stderr
+
+
+def test_landmark_files_of_every_kind(photo, result, tmp_path):
+    """The same face from a .pts counted from 1, from lines with confidences, and normalised."""
+    points = result.landmarks
+    width, height = garface.Image(photo).size
+    files = {
+        "one.pts": ("{\n" + "".join(f"{u + 1} {v + 1}\n" for u, v in points) + "}\n", ["--landmarks-origin", "1"]),
+        "lines.txt": ("".join(f"{u}, {v}, 1\n" for u, v in points), ["--landmarks-order", "ibug-68"]),
+        "normalised.txt": (
+            "".join(f"{(u + 0.5) / width:.9f} {(v + 0.5) / height:.9f}\n" for u, v in points), ["--landmarks-normalised"]),
+    }
+    written = []
+    for name, (text, options) in files.items():
+        (tmp_path / name).write_text(text)
+        done = run("reconstruct", photo, "-o", tmp_path / "out", "--quiet", "--renderer", "landmarks", "--landmarks", tmp_path / name,
+                   *options)
+        assert done.returncode == 0, done.stderr
+        written.append(garface.load_landmarks(tmp_path / "out/landmarks.pts")[0])
+    assert np.abs(written[0] - written[1]).max() < 0.05 and np.abs(written[0] - written[2]).max() < 0.05
+    (tmp_path / "seven.txt").write_text("1 2\n" * 7)
+    for options, code, word in (
+        (["--landmarks", tmp_path / "seven.txt"], 4, "7 points"), (["--landmarks-order", "dlib-5"], 2, "--landmarks"),
+        (["--landmarks", tmp_path / "lines.txt", "--landmarks-order", "dlib-5"], 2, "scheme"),
+        (["--landmarks", tmp_path / "lines.txt", "--landmarks-order", "dlib-6"], 2, "dlib-6"),
+        (["--landmarks", tmp_path / "lines.txt", "--landmarks-normalised", "--landmarks-origin", "1"], 2, "--landmarks-origin"),
+    ):
+        done = run("reconstruct", photo, "-o", tmp_path / "other", *options)
+        assert done.returncode == code and word in done.stderr, done
