@@ -28,8 +28,8 @@ final class SkinPass<T: Scalar> {
         dTransforms = Tensor([skin.jointCount, 12])
     }
 
-    /// `vertices` `[V,3]` of the linear head become those of the turned one. `modes` are the identity coefficients, then the
-    /// expressions that are no turns; `angles` the turns.
+    /// `vertices` `[V,3]` of the linear head become those of the turned one. The turns follow the `expressionCount` expressions
+    /// that are none.
     func forward(
         identity: UnsafePointer<T>, _ identityCount: Int, expression: UnsafePointer<T>, _ expressionCount: Int,
         vertices: UnsafeMutablePointer<T>

@@ -101,4 +101,21 @@ import Testing
             objective, at: FitSupport.flat(state, objective.layout),
             blocks: [.identity, .expression, .rotation, .similarity, .albedo, .light], tolerance: 1e-5)
     }
+
+    @Test(arguments: [HeadGeometry.bilinear, .skinned]) func otherGeometries(_ geometry: HeadGeometry) throws {
+        let file = try OtherGeometries.file(geometry)
+        let head = try HeadModel<Double>(file: file), single = try HeadModel<Float>(file: file)
+        #expect(head.geometry == geometry)
+        let gar = try FitSupport.gar(Double.self), singleGAR = try FitSupport.gar(Float.self)
+        var state = FitSupport.state(head: single, gar: singleGAR, seed: 1)
+        if geometry == .skinned { state.expression.replaceSubrange(3..., with: [0.3, -0.1, 0.05]) }
+        let problem = Self.problem(
+            size: 64, start: FitSupport.state(head: single, gar: singleGAR, seed: 2),
+            observed: FitSupport.landmarks(state, head: single), contour: true)
+        let objective = try FitObjective<Double>(
+            head: head, gar: gar, perceptualNetwork: try FitSupport.inverse(Double.self), frame: AlignedFrame(), problem: problem)
+        Self.check(
+            objective, at: FitSupport.flat(state, objective.layout), blocks: [.identity, .expression, .rotation, .similarity],
+            tolerance: 1e-5)
+    }
 }

@@ -192,6 +192,13 @@ def test_ict_facekit(face, tmp_path, mapping):
         write_obj(folder / f"{name}.obj", (face.mean + shape) / 10, quads)
     convert("ict-facekit", folder, tmp_path / "head.safetensors", landmarks=mapping)
     check(face, tmp_path / "head.safetensors", ["browDown_L", "jawOpen"], "unit-interval")
+    whole = (folder / "generic_neutral_mesh.obj").read_text()
+    for line, word in (("f 1 2", "line"), ("f 1 2 99999999999999999999", "line"), ("f 1 2 9999", "vertex 9998"), ("v 1 2", "line"),
+                       ("v 1 x 2", "line"), ("f 0 1 2", "line"), ("f -900 1 2", "line"), ("v nan 0 0", "vertices|finite|shape")):
+        (folder / "generic_neutral_mesh.obj").write_text(whole + line + "\n")
+        with pytest.raises(ConversionError, match=word):
+            convert("ict-facekit", folder, tmp_path / "head.safetensors", landmarks=mapping)
+    (folder / "generic_neutral_mesh.obj").write_text(whole)
     write_obj(folder / "jawOpen.obj", face.mean[:-1], quads[:3])
     with pytest.raises(ConversionError, match="jawOpen.obj: has 269 vertices"):
         convert("ict-facekit", folder, tmp_path / "head.safetensors", landmarks=mapping)

@@ -68,7 +68,9 @@ def test_says_how_the_library_is_found(environment):
 
 def test_every_part_is_installed(environment):
     modules = sorted(file.relative_to(SOURCE) for file in (SOURCE / "garface").rglob("*.py"))
-    for module in modules + [pathlib.Path("garface/py.typed")]:
+    data = [file.relative_to(SOURCE) for file in (SOURCE / "garface/convert/data").glob("*.txt")]
+    assert len(data) >= 5
+    for module in modules + data + [pathlib.Path("garface/py.typed")]:
         assert (environment / "lib/python3/site-packages" / module).exists(), module
     done = run(environment, "import garface.training, garface.evaluation.metrics, garface.convert")
     assert done.returncode == 0, done.stderr

@@ -70,6 +70,11 @@ struct FaceJob {
         // Beliefs stay those of the inverse network, whatever the stages before have moved.
         problem.identityCentre = believed.identity
         problem.expressionCentre = believed.expression
+        if models.head.family != nil {
+            // The network knows nothing of this head's coefficients: their own prior alone holds them.
+            problem.identityPrecision = [Float](repeating: 0, count: models.head.identityCount)
+            problem.expressionPrecision = [Float](repeating: 0, count: models.head.expressionCount)
+        }
         if renderer != .gar { problem.start.wPlus = [] }
         let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem)
         var failure: (any Error)?

@@ -115,19 +115,21 @@ def _embeddings(files: Sequence[str | os.PathLike[str]], triangles: np.ndarray) 
 
 
 def _pair(path: str, fields: dict[str, Any], prefix: str, triangles: np.ndarray):
-    names = [("lmk_face_idx", "lmk_b_coords")] if not prefix else [(f"{prefix}lmk_faces_idx", f"{prefix}lmk_bary_coords")]
-    for index, coordinates in names:
-        if isinstance(fields.get(index), np.ndarray) and isinstance(fields.get(coordinates), np.ndarray):
-            faces = fields[index].astype(np.int64)
-            weights = fields[coordinates].astype(np.float64)
-            if weights.shape != (*faces.shape, 3):
-                raise ConversionError(f"{path}: {coordinates} has shape {weights.shape}, expected {(*faces.shape, 3)}")
-            if faces.size and (faces.min() < 0 or faces.max() >= len(triangles)):
-                raise ConversionError(f"{path}: {index} names a triangle beyond the model's {len(triangles)}")
-            if not np.isfinite(weights).all() or np.abs(weights.sum(-1) - 1).max(initial=0) > 1e-2:
-                raise ConversionError(f"{path}: {coordinates} must sum to 1")
-            return faces, weights / weights.sum(-1, keepdims=True)
-    return None, None
+    """The triangles and weights of one embedding of a file; (None, None) where it has none of that name that can be read."""
+    index, coordinates = (
+        (f"{prefix}lmk_faces_idx", f"{prefix}lmk_bary_coords") if prefix else ("lmk_face_idx", "lmk_b_coords"))
+    faces, weights = fields.get(index), fields.get(coordinates)
+    for array in (faces, weights):
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+            return None, None
+    faces, weights = faces.astype(np.int64), weights.astype(np.float64)
+    if weights.shape != (*faces.shape, 3):
+        raise ConversionError(f"{path}: {coordinates} has shape {weights.shape}, expected {(*faces.shape, 3)}")
+    if faces.size and (faces.min() < 0 or faces.max() >= len(triangles)):
+        raise ConversionError(f"{path}: {index} names a triangle beyond the model's {len(triangles)}")
+    if not np.isfinite(weights).all() or np.abs(weights.sum(-1) - 1).max(initial=0) > 1e-2:
+        raise ConversionError(f"{path}: {coordinates} must sum to 1")
+    return faces, weights / weights.sum(-1, keepdims=True)
 
 
 def _places(faces: np.ndarray, weights: np.ndarray, triangles: np.ndarray, first: int) -> dict:
