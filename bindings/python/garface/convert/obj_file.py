@@ -29,7 +29,7 @@ def read_obj(path: str | os.PathLike[str], faces: bool = True) -> tuple[np.ndarr
                 vertices.append([float(x), float(y), float(z)])
             elif faces and line.startswith("f "):
                 corners = [int(word.split("/")[0]) for word in line.split()[1:]]
-                corners = [c - 1 if c > 0 else len(vertices) + c for c in corners]
+                corners = [c - 1 if c > 0 else len(vertices) + c if c < 0 else -1 for c in corners]
                 if len(corners) < 3 or min(corners) < 0 or max(corners) >= 1 << 31:
                     raise ValueError
                 triangles += [(corners[0], b, c) for b, c in zip(corners[1:], corners[2:])]
