@@ -23,7 +23,7 @@ struct ReconstructCommand: ParsableCommand {
 
               garface reconstruct photo.png --output out --box 120,80,200,220
               garface reconstruct photo.png --output out --landmarks photo.pts
-              garface reconstruct photo.png --output out --landmarks mesh.txt --landmarks-normalised
+              garface reconstruct photo.png -o out --landmarks mesh.txt --landmarks-normalised
 
             The classical renderer, or none, for comparison:
 

@@ -68,6 +68,8 @@ def test_landmarks_are_fitted(scene):
     start = garface.reconstruct(photo, models=models, landmarks=truth, renderer="start")
     inner = slice(17, 68)
     assert error(result.landmarks_static[inner], truth[inner]) < 1.0 < 3 < error(start.landmarks_static[inner], truth[inner])
+    assert np.abs(result.identity - identity).max() < 0.2 and np.abs(result.expression - expression).max() < 0.1
+    assert abs(result.yaw - 15) < 1 and abs(result.pitch + 8) < 1
     # The result's own mesh is the head of its coefficients.
     assert np.abs(result.vertices - head.evaluate(result.identity, result.expression)).max() < 1e-2
     assert result.identity.shape == (4,) and result.expression.shape == expression.shape
