@@ -178,7 +178,9 @@ enum {
     GAR_WRITE_MAPS = 16,      /* normals.png and depth.png */
     GAR_WRITE_PICTURES = 32,  /* render.png (where a renderer took part) and crop.png, the photo it saw */
     GAR_WRITE_OVERLAY = 64,   /* overlay.png: photo, mesh over photo, normals and render side by side */
-    GAR_WRITE_ALL = 127
+    GAR_WRITE_TEXTURE = 128,  /* texture.png, head_textured.obj with head_textured.mtl, and head_coloured.ply, mm */
+    GAR_WRITE_GLB = 256,      /* head.glb: binary glTF 2.0, metres; texture and expressions inside */
+    GAR_WRITE_ALL = 511
 };
 
 /* A face in a photo: the square that the head fills in the aligned frame. The layout is frozen. */
@@ -417,7 +419,9 @@ enum {
     GAR_PICTURE_CROP = 0,    /* the photo in the aligned frame */
     GAR_PICTURE_RENDER = 1,  /* what the renderer made, in the aligned frame; may be absent */
     GAR_PICTURE_NORMALS = 2, /* the normal map, 127.5 (n + 1) */
-    GAR_PICTURE_OVERLAY = 3  /* photo, mesh over photo, normals and render side by side */
+    GAR_PICTURE_OVERLAY = 3, /* photo, mesh over photo, normals and render side by side */
+    GAR_PICTURE_TEXTURE = 4  /* 1024 x 1024, laid out as gar_head_get_uvs says, top row v = 1: the photo where it
+                                shows the head, completed by GAR (where it took part) and by colour carried on */
 };
 
 /* A picture of a result, as an image of its own; release it with gar_image_release.
@@ -491,6 +495,21 @@ gar_status gar_head_get_triangles(
  * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_head_get_parts(
     const gar_head *head, uint8_t *buffer, size_t capacity, size_t *count);
+
+/* [U, 2] texture coordinates: u right and v up, 0 to 1, (0, 0) being the lower left corner of the
+ * texture. Every row belongs to one vertex; a vertex on a seam has several rows. The layout is the one
+ * that the model's file brings (tensors "uv" [U, 2] and "uv_triangles" [F, 3]) or else the mean head
+ * unwrapped: one island for each connected part, skin on top with its seam down the back of the head,
+ * then eyes, mouth and teeth, without overlap. The first call unwraps, in about a second; asking for
+ * the size is such a call. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_head_get_uvs(const gar_head *head, float *buffer, size_t capacity, size_t *count);
+
+/* [F, 3] rows of gar_head_get_uvs for the corners of the triangles, in the order of
+ * gar_head_get_triangles. Any thread.
+ * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_head_get_uv_triangles(
+    const gar_head *head, int32_t *buffer, size_t capacity, size_t *count);
 
 /* Vertices of a head.
  *

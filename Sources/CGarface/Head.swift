@@ -8,12 +8,16 @@ final class HeadHandle: Handle, @unchecked Sendable {
     let model: HeadModel<Float>
     let topology: MeshTopology
     let contour: ContourLines
+    private let madeLayout = MadeOnce<TextureLayout>()
 
     init(_ model: HeadModel<Float>) {
         self.model = model
         topology = MeshTopology(triangles: model.triangles, vertexCount: model.vertexCount)
         contour = ContourLines(model)
     }
+
+    /// Made when it is first asked for.
+    var layout: TextureLayout { madeLayout.value { model.textureLayout() } }
 }
 
 /// A gradient that is handed out starts at zero: the core's backward functions add.
@@ -90,6 +94,20 @@ public func garHeadGetParts(
         let model = try resolve(head, HeadHandle.self, "head").model
         try deliver(model.part, buffer, capacity, count)
     }
+}
+
+@_cdecl("gar_head_get_uvs")
+public func garHeadGetUvs(
+    _ head: OpaquePointer?, _ buffer: UnsafeMutablePointer<Float>?, _ capacity: Int, _ count: UnsafeMutablePointer<Int>?
+) -> gar_status {
+    call { try deliver(try resolve(head, HeadHandle.self, "head").layout.coordinates, buffer, capacity, count) }
+}
+
+@_cdecl("gar_head_get_uv_triangles")
+public func garHeadGetUvTriangles(
+    _ head: OpaquePointer?, _ buffer: UnsafeMutablePointer<Int32>?, _ capacity: Int, _ count: UnsafeMutablePointer<Int>?
+) -> gar_status {
+    call { try deliver(try resolve(head, HeadHandle.self, "head").layout.triangles, buffer, capacity, count) }
 }
 
 @_cdecl("gar_head_evaluate")

@@ -10,6 +10,10 @@ final class ResultHandle: Handle, @unchecked Sendable {
     let photo: RGBImage
     /// The file that the photo was read from, if it was.
     let source: String?
+    private let madeTexture = MadeOnce<Texture>()
+    /// Baked when it is first asked for.
+    func texture() throws -> Texture { try madeTexture.value { try Texture(result, photo: photo) } }
+
     init(_ result: ReconstructionResult, photo: RGBImage, source: String?) {
         self.source = source
         self.result = result
@@ -52,10 +56,7 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_LANDMARKS: return result.landmarks.map { Float($0) }
         case GAR_ARRAY_LANDMARKS_STATIC: return result.staticLandmarks.map { Float($0) }
         case GAR_ARRAY_LANDMARKS_3D: return result.landmarks3D.map { Float($0) }
-        case GAR_ARRAY_VERTICES:
-            // Back from camera space: the inverse of a rotation is its transpose.
-            let r = result.camera.rotation.map { Float($0) }
-            return result.posed.rotated([r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]]).vertices
+        case GAR_ARRAY_VERTICES: return result.shaped.vertices
         case GAR_ARRAY_VERTICES_POSED: return result.posed.vertices
         case GAR_ARRAY_VERTICES_NEUTRAL: return result.neutral.vertices
         case GAR_ARRAY_NORMALS_POSED: return result.posed.normals
@@ -124,6 +125,7 @@ public func garResultGetPicture(
                 }
                 return ImageHandle(render)
             case GAR_PICTURE_NORMALS: return ImageHandle(try handle.result.maps().normalImage())
+            case GAR_PICTURE_TEXTURE: return ImageHandle(try handle.texture().image)
             case GAR_PICTURE_OVERLAY: return ImageHandle(try OverlaySheet.image(handle.result, photo: handle.photo))
             default: throw invalid("which: is \(which), expected one of GAR_PICTURE_...")
             }

@@ -30,6 +30,8 @@ public final class HeadModel<T: Scalar>: Sendable {
     public let expressionPrecision: [T]
     /// Fitted expressions `[rows][expressionCount]` in 0...255 for 0...1, from which new ones are drawn. May be empty.
     public let expressionSamples: [UInt8]
+    /// The texture layout that the file brings; see `textureLayout()`.
+    let ownTextureLayout: TextureLayout?
 
     /// Mean shape `[V,3]`, mm.
     public let mean: Tensor<T>
@@ -75,6 +77,7 @@ public final class HeadModel<T: Scalar>: Sendable {
         landmarks = try header.landmarks(file)
         expressionSamples = try header.expressionSamples(file)
         expressionPrecision = try header.expressionPrecision(file).map { T($0) }
+        ownTextureLayout = try header.textureLayout(file, mesh: triangles)
     }
 
     /// The same model with some of its vertices only, for points on them: no triangles, no landmarks of its own.

@@ -209,6 +209,19 @@ struct HeadModelHeader {
         return values.array
     }
 
+    /// Optional: "uv" [U,2], from 0 to 1, v up, and "uv_triangles" [F,3].
+    func textureLayout(_ file: SafetensorsFile, mesh: [Int32]) throws -> TextureLayout? {
+        guard let shape = file.shape("uv") else { return nil }
+        guard shape.count == 2, shape[0] > 0, shape[0] <= 3 * triangleCount else {
+            throw GarfaceError(
+                .malformedFile, "\(name): tensor \"uv\" has shape \(shape); [U,2] was expected, U at most three times the triangles.")
+        }
+        let coordinates: Tensor<Float> = try finite(file, "uv", [shape[0], 2])
+        return try TextureLayout(
+            coordinates: coordinates.array, triangles: file.integers("uv_triangles", shape: [triangleCount, 3]), mesh: mesh,
+            name: name)
+    }
+
     func finite<T: Scalar>(_ file: SafetensorsFile, _ tensor: String, _ shape: [Int]) throws -> Tensor<T> {
         let values: Tensor<T> = try file.tensor(tensor, shape: shape)
         guard allFinite(values.pointer, values.count) else {

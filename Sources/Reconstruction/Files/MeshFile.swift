@@ -1,6 +1,7 @@
 import Numerics
 
-/// Meshes as files, in millimetres, with vertex normals. No vertex colours: some evaluation readers stumble over them.
+/// Meshes as files, in millimetres, with vertex normals. Vertex colours only where asked for: some evaluation readers stumble
+/// over them.
 public enum MeshFile {
     /// Wavefront OBJ; the parts of the head are groups.
     public static func obj(_ mesh: Mesh, comment: String = "") throws -> [UInt8] {
@@ -38,12 +39,17 @@ public enum MeshFile {
     }
 
     /// Binary little-endian PLY.
-    public static func ply(_ mesh: Mesh, comment: String = "") throws -> [UInt8] {
+    /// - Parameter colours: [V,3] sRGB, 0 to 1; nil for none.
+    public static func ply(_ mesh: Mesh, colours: [Float]? = nil, comment: String = "") throws -> [UInt8] {
         try mesh.check()
+        guard colours.map({ $0.count == mesh.vertices.count }) ?? true else {
+            throw GarfaceError(.internalFailure, "ply: expected a colour for each of \(mesh.vertexCount) vertices")
+        }
         var header = "ply\nformat binary_little_endian 1.0\ncomment garface head, millimetres\n"
         if !comment.isEmpty { header += "comment \(comment.split(separator: "\n").joined(separator: " "))\n" }
         header += "element vertex \(mesh.vertexCount)\n"
         for name in ["x", "y", "z", "nx", "ny", "nz"] { header += "property float \(name)\n" }
+        if colours != nil { for name in ["red", "green", "blue"] { header += "property uchar \(name)\n" } }
         header += "element face \(mesh.triangleCount)\nproperty list uchar int vertex_indices\nend_header\n"
         var bytes = Array(header.utf8)
         bytes.reserveCapacity(bytes.count + 24 * mesh.vertexCount + 13 * mesh.triangleCount)
@@ -51,6 +57,7 @@ public enum MeshFile {
         for i in 0..<mesh.vertexCount {
             for k in 0..<3 { append(mesh.vertices[3 * i + k].bitPattern) }
             for k in 0..<3 { append(mesh.normals[3 * i + k].bitPattern) }
+            if let colours { for k in 0..<3 { bytes.append(UInt8(max(0, min(255, (255 * colours[3 * i + k]).rounded())))) } }
         }
         for t in 0..<mesh.triangleCount {
             bytes.append(3)
@@ -60,7 +67,7 @@ public enum MeshFile {
     }
 
     /// Triangles by the part of their first vertex, in the order of the parts.
-    private static func groups(_ mesh: Mesh) -> [(String, [Int])] {
+    static func groups(_ mesh: Mesh) -> [(String, [Int])] {
         guard !mesh.part.isEmpty else { return [("", Array(0..<mesh.triangleCount))] }
         var groups = mesh.partNames.map { ($0, [Int]()) }
         var rest: [Int] = []

@@ -18,7 +18,13 @@ public struct OutputSelection: OptionSet, Sendable {
     public static let pictures = OutputSelection(rawValue: 32)
     /// overlay.png
     public static let overlay = OutputSelection(rawValue: 64)
-    public static let all: OutputSelection = [.parameters, .landmarks, .obj, .ply, .maps, .pictures, .overlay]
+    /// texture.png, head_textured.obj with head_textured.mtl, and head_coloured.ply
+    public static let texture = OutputSelection(rawValue: 128)
+    /// head.glb
+    public static let glb = OutputSelection(rawValue: 256)
+    public static let all: OutputSelection = [
+        .parameters, .landmarks, .obj, .ply, .maps, .pictures, .overlay, .texture, .glb,
+    ]
 }
 
 extension ReconstructionResult {
@@ -51,9 +57,25 @@ extension ReconstructionResult {
             if let render { try folder.add(prefix + "render.png", ImageFile.encodePNG(render)) }
             try folder.add(prefix + "crop.png", ImageFile.encodePNG(crop))
         }
+        if !selection.isDisjoint(with: [.texture, .glb]) { try addTextured(to: folder, photo, selection, prefix) }
         if selection.contains(.overlay) {
             try folder.add(prefix + "overlay.png", ImageFile.encodePNG(OverlaySheet.image(self, photo: photo)))
         }
+    }
+
+    private func addTextured(to folder: OutputFolder, _ photo: RGBImage, _ selection: OutputSelection, _ prefix: String) throws {
+        let texture = try Texture(self, photo: photo)
+        let image = try ImageFile.encodePNG(texture.image)
+        if selection.contains(.texture) {
+            let mesh = shaped, layout = models.textureLayout, what = "with expression, model space"
+            try folder.add(prefix + "texture.png", image)
+            try folder.add(
+                prefix + "head_textured.obj",
+                MeshFile.obj(mesh, layout: layout, library: prefix + "head_textured.mtl", comment: what))
+            try folder.add(prefix + "head_textured.mtl", MeshFile.mtl(texture: prefix + "texture.png"))
+            try folder.add(prefix + "head_coloured.ply", MeshFile.ply(mesh, colours: texture.vertexColours, comment: what))
+        }
+        if selection.contains(.glb) { try folder.add(prefix + "head.glb", glb(texture: image)) }
     }
 
     /// Writes every selected file, or none. `source` is the file that the photo was read from, if it was.

@@ -13,6 +13,8 @@ public struct ResultNames: Sendable {
         (.maps, ["normals.png", "depth.png"]),
         (.pictures, ["render.png", "crop.png"]),
         (.overlay, ["overlay.png"]),
+        (.texture, ["texture.png", "head_textured.obj", "head_textured.mtl", "head_coloured.ply"]),
+        (.glb, ["head.glb"]),
     ]
 
     public init(selection: OutputSelection, numbered: Bool) {

@@ -174,7 +174,7 @@ struct FaceJob {
         let rows = usesGAR ? (models.gar?.styleCount ?? 0) : 0
         clock.mark("result")
         return ReconstructionResult(
-            photoWidth: photo.width, photoHeight: photo.height, renderer: options.renderer, start: start, box: box,
+            models: models, photoWidth: photo.width, photoHeight: photo.height, renderer: options.renderer, start: start, box: box,
             faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: state.identity,
             expression: state.expression, expressionNames: head.expressionNames, wPlus: rows > 0 ? state.wPlus : [], wRows: rows,
             noise: usesGAR ? state.noise : [], camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels,

@@ -8,6 +8,8 @@ public struct ReconstructionResult: Sendable {
     /// How the face was placed in the photo.
     public enum Start: String, Sendable { case detector, box, points5 = "points_5", points68 = "points_68" }
 
+    /// What it was made with: textures and files with the expressions need the models again.
+    public let models: ReconstructionModels
     public let photoWidth, photoHeight: Int
     public let renderer: ReconstructionRenderer
     public let start: Start
@@ -47,6 +49,13 @@ public struct ReconstructionResult: Sendable {
     public let stages: [StageOutcome]
     /// Seconds of each step, in order.
     public let timing: [(step: String, seconds: Double)]
+
+    /// Identity and expression in model space, mm.
+    public var shaped: Mesh {
+        // Back from camera space: the inverse of a rotation is its transpose.
+        let r = camera.rotation.map { Float($0) }
+        return posed.rotated([r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]])
+    }
 
     /// False where the last stage ended with a higher energy than it began with.
     public var converged: Bool { stages.last.map { !$0.hasDiverged } ?? true }

@@ -14,6 +14,10 @@ public struct ReconstructionModels: Sendable {
     public let detector: FaceDetector
     let fit: FitModels
     let points: PointAlignment
+    private let madeLayout = MadeOnce<TextureLayout>()
+
+    /// Made when it is first asked for.
+    public var textureLayout: TextureLayout { madeLayout.value { head.textureLayout() } }
 
     /// Throws where the models do not belong together.
     public init(head: HeadModel<Float>, gar: GAR<Float>?, inverse: InverseNetwork<Float>, detector: FaceDetector) throws {

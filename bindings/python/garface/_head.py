@@ -82,6 +82,28 @@ class HeadModel(Owned):
         out.flags.writeable = False
         return out
 
+    @functools.cached_property
+    def uvs(self) -> np.ndarray:
+        """float32 (U, 2): texture coordinates, u right, v up, 0 to 1. A vertex on a seam has several rows.
+
+        The layout that the model's file brings, or else the mean head unwrapped: it takes about a second the first time.
+        """
+        count = ctypes.c_size_t()
+        check(lib.gar_head_get_uvs(self._handle, None, 0, ctypes.byref(count)))
+        out = np.empty((count.value // 2, 2), np.float32)
+        check(lib.gar_head_get_uvs(self._handle, pointer(out), out.size, ctypes.byref(count)))
+        out.flags.writeable = False
+        return out
+
+    @functools.cached_property
+    def uv_triangles(self) -> np.ndarray:
+        """int32 (F, 3): rows of `uvs` for the corners of `triangles`."""
+        out = np.empty((self.triangle_count, 3), np.int32)
+        count = ctypes.c_size_t()
+        check(lib.gar_head_get_uv_triangles(self._handle, pointer(out), out.size, ctypes.byref(count)))
+        out.flags.writeable = False
+        return out
+
     def _vertices(self, value: Any, name: str = "vertices") -> np.ndarray:
         return floats(value, (self.vertex_count, 3), name)
 

@@ -186,6 +186,14 @@ class Result(Owned):
         return self._picture("OVERLAY")
 
     @functools.cached_property
+    def texture(self) -> np.ndarray:
+        """uint8 (1024, 1024, 3): the head's surface, laid out as `HeadModel.uvs` says; the top row is v = 1.
+
+        The photo where it shows the head, completed by GAR (where it took part) and by colour carried on from there.
+        """
+        return self._picture("TEXTURE")
+
+    @functools.cached_property
     def parameters(self) -> dict[str, Any]:
         """Everything that parameters.json holds: parameters, camera, timing, losses."""
         return json.loads(text(lib.gar_result_get_json, self._handle))

@@ -49,7 +49,9 @@ CONSTANTS = {
     "GAR_WRITE_MAPS": 16,
     "GAR_WRITE_PICTURES": 32,
     "GAR_WRITE_OVERLAY": 64,
-    "GAR_WRITE_ALL": 127,
+    "GAR_WRITE_TEXTURE": 128,
+    "GAR_WRITE_GLB": 256,
+    "GAR_WRITE_ALL": 511,
     "GAR_LANDMARKS_BY_COUNT": 0,
     "GAR_LANDMARKS_FIVE": 1,
     "GAR_LANDMARKS_IBUG68": 2,
@@ -74,6 +76,7 @@ CONSTANTS = {
     "GAR_PICTURE_RENDER": 1,
     "GAR_PICTURE_NORMALS": 2,
     "GAR_PICTURE_OVERLAY": 3,
+    "GAR_PICTURE_TEXTURE": 4,
 }
 
 
@@ -153,6 +156,8 @@ SIGNATURES = {
     "gar_head_get_json": (_status, [Handle, _chars, c_size_t, _size_out]),
     "gar_head_get_triangles": (_status, [Handle, _ints, c_size_t, _size_out]),
     "gar_head_get_parts": (_status, [Handle, _bytes, c_size_t, _size_out]),
+    "gar_head_get_uvs": (_status, [Handle, _floats, c_size_t, _size_out]),
+    "gar_head_get_uv_triangles": (_status, [Handle, _ints, c_size_t, _size_out]),
     "gar_head_evaluate": (_status, [Handle, _floats, _floats, _floats]),
     "gar_head_evaluate_backward": (_status, [Handle, _floats, _floats, _floats]),
     "gar_head_evaluate_backward_at": (_status, [Handle, _floats, _floats, _floats, _floats, _floats]),

@@ -1,0 +1,17 @@
+import Synchronization
+
+/// A value that is made when it is first asked for, and then shared by all threads.
+public final class MadeOnce<Value: Sendable>: Sendable {
+    private let made = Mutex<Value?>(nil)
+
+    public init() {}
+
+    public func value(_ make: () throws -> Value) rethrows -> Value {
+        try made.withLock { made in
+            if let value = made { return value }
+            let value = try make()
+            made = value
+            return value
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import FaceModel
+import Inversion
+import Numerics
+
+/// The head's surface as a picture: the photo where it shows the face, completed by GAR, and colour carried on from there
+/// where neither sees anything (the back of the head, the inside of the mouth).
+public struct Texture: Sendable {
+    /// Texels a side.
+    public static let side = 1024
+
+    public let image: RGBImage
+    /// [side, side], 0 to 1: how much of each texel is the photo; 0 beside the islands.
+    public let photoShare: [Float]
+    /// [V,3] sRGB, 0 to 1: the same at the vertices.
+    public let vertexColours: [Float]
+    /// [V], 0 to 1: how much of each vertex's colour is the photo.
+    public let vertexPhotoShare: [Float]
+
+    /// How much an edge of the mesh weighs against a known colour: carries colour on, hardly changes what is known.
+    private static let stiffness: Float = 0.02
+
+    /// - Parameter photo: the one that `result` was made from.
+    public init(_ result: ReconstructionResult, photo: RGBImage) throws {
+        let mesh = result.posed
+        let neighbours = VertexNeighbours(triangles: mesh.triangles, vertexCount: mesh.vertexCount)
+        let seen = try Self.photoView(result, photo, neighbours)
+        let rendered = try GARViews.views(result, mesh: result.shaped, neighbours: neighbours)
+        let layers = Layers(mesh: mesh, neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
+
+        let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
+        var texels = [SIMD3<Float>](repeating: .zero, count: Self.side * Self.side)
+        var covered = [Bool](repeating: false, count: texels.count)
+        var share = [Float](repeating: 0, count: texels.count)
+        map.forCovered { p, v, w in
+            (texels[p], share[p]) = layers.colour(v, w)
+            covered[p] = true
+        }
+        fillAround(&texels, covered: covered, side: Self.side)
+        var image = try RGBImage(width: Self.side, height: Self.side)
+        for p in texels.indices {
+            for c in 0..<3 { image.pixels[3 * p + c] = UInt8(max(0, min(255, (255 * texels[p][c]).rounded()))) }
+        }
+        self.image = image
+        photoShare = share
+        var colours: [Float] = [], shares: [Float] = []
+        for v in 0..<mesh.vertexCount {
+            let (colour, share) = layers.colour(SIMD3(v, v, v), SIMD3(1, 0, 0))
+            for c in 0..<3 { colours.append(max(0, min(1, colour[c]))) }
+            shares.append(share)
+        }
+        vertexColours = colours
+        vertexPhotoShare = shares
+    }
+
+    /// The photo around the head, at no more pixels than the texture can hold.
+    private static func photoView(_ result: ReconstructionResult, _ photo: RGBImage, _ neighbours: VertexNeighbours) throws
+        -> SurfaceView
+    {
+        let frame = Similarity(centreX: result.frame.centreX, centreY: result.frame.centreY, size: 1.3 * result.frame.size)
+        let side = max(64, min(side, Int(frame.size.rounded(.up))))
+        let crop = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
+        warp(photo, frame, into: crop, mask: inside)
+        let camera = result.camera, mesh = result.posed
+        let scale = Float(2 * camera.scale / frame.size)
+        let shift = SIMD2(Float(2 * (camera.tx - frame.centreX) / frame.size), Float(2 * (frame.centreY - camera.ty) / frame.size))
+        var ndc = mesh.vertices
+        for v in 0..<mesh.vertexCount {
+            ndc[3 * v] = scale * ndc[3 * v] + shift.x
+            ndc[3 * v + 1] = scale * ndc[3 * v + 1] + shift.y
+            ndc[3 * v + 2] *= scale
+        }
+        return SurfaceView(
+            planes: crop.array, side: side, inside: inside.array, ndc: ndc, normals: mesh.normals, mesh: mesh,
+            neighbours: neighbours)
+    }
+}
+
+/// The layers of a texture at every vertex, and how they are laid over each other between them.
+private struct Layers {
+    private static let fading: Float = 0.01
+
+    let photo: SurfaceView
+    let rendered: [SurfaceView]
+    /// What is below both, [V].
+    var base: [SIMD3<Float>]
+    /// What is added to GAR's colours, so that they meet the photo's: carried on from where both are seen.
+    var correction: [SIMD3<Float>]
+    /// [V] shares of the two upper layers.
+    var photoShare, renderedShare: [Float]
+
+    init(mesh: Mesh, neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView], stiffness: Float) {
+        self.photo = photo
+        self.rendered = rendered
+        let count = mesh.vertexCount
+        let own = (0..<count).map { v in
+            mesh.part.isEmpty || Int(mesh.part[v]) >= mesh.partNames.count ? nil : PartColour.of(mesh.partNames[Int(mesh.part[v])])
+        }
+        photoShare = photo.confidence
+        renderedShare = (0..<count).map { v in own[v] == nil ? min(1, rendered.reduce(0) { $0 + $1.confidence[v] }) : 0 }
+        base = .init(repeating: .zero, count: count)
+        correction = base
+
+        let seen = (0..<count).map { photo.colour(photo.places[$0]) }
+        let shown = (0..<count).map { v in Self.blend(rendered, SIMD3(v, v, v), SIMD3(1, 0, 0)) }
+        // Where both see the surface they differ by light and by GAR's error; that difference, smoothed, goes with it.
+        let both = (0..<count).map { own[$0] == nil ? min(photoShare[$0], renderedShare[$0]) : 0 }
+        let total = both.reduce(0, +)
+        if total > 0 && !rendered.isEmpty {
+            let mean = (0..<count).reduce(SIMD3<Float>()) { $0 + both[$1] * (seen[$1] - shown[$1]) } / total
+            // Away from there it fades to the mean difference.
+            let differences = (0..<count).map { v in
+                (both[v] * (seen[v] - shown[v]) + Self.fading * mean) / (both[v] + Self.fading)
+            }
+            correction = neighbours.spread(
+                differences, confidence: both.map { $0 + Self.fading }, stiffness: 10 * stiffness, initial: mean)
+        }
+        var known = [SIMD3<Float>](repeating: .zero, count: count), confidence = [Float](repeating: 0, count: count)
+        var sum = SIMD3<Float>(), weight: Float = 0
+        for v in 0..<count where own[v] == nil {
+            let p = photoShare[v], r = renderedShare[v] * (1 - p)
+            guard p + r > 0 else { continue }
+            known[v] = (p * seen[v] + r * (shown[v] + correction[v])) / (p + r)
+            confidence[v] = p + r
+            sum += p * seen[v]
+            weight += p
+        }
+        let skin = weight > 0 ? sum / weight : SIMD3(0.7, 0.55, 0.48)
+        base = neighbours.spread(known, confidence: confidence, stiffness: stiffness, initial: skin)
+        // Teeth and eyes are as bright as the light on the skin beside them.
+        let brightness = max(0.35, min(1.1, (skin * SIMD3(0.3, 0.59, 0.11)).sum() / 0.62))
+        for v in 0..<count {
+            if let colour = own[v] { base[v] = colour * brightness }
+        }
+    }
+
+    /// At a place inside a triangle: its vertices and their weights.
+    func colour(_ v: SIMD3<Int>, _ w: SIMD3<Float>) -> (colour: SIMD3<Float>, photoShare: Float) {
+        func mean(_ values: [SIMD3<Float>]) -> SIMD3<Float> { w[0] * values[v[0]] + w[1] * values[v[1]] + w[2] * values[v[2]] }
+        func mean(_ values: [Float]) -> Float { w[0] * values[v[0]] + w[1] * values[v[1]] + w[2] * values[v[2]] }
+        var colour = mean(base)
+        let share = max(0, min(1, mean(photoShare)))
+        let shown = max(0, min(1, mean(renderedShare)))
+        if shown > 0 && share < 1 { colour += shown * (Self.blend(rendered, v, w) + mean(correction) - colour) }
+        if share > 0 {
+            let places = photo.places
+            colour += share * (photo.colour(w[0] * places[v[0]] + w[1] * places[v[1]] + w[2] * places[v[2]]) - colour)
+        }
+        return (colour, share)
+    }
+
+    /// GAR's views, each by how well it shows the place.
+    private static func blend(_ views: [SurfaceView], _ v: SIMD3<Int>, _ w: SIMD3<Float>) -> SIMD3<Float> {
+        var sum = SIMD3<Float>(), total: Float = 0
+        for view in views {
+            let confidence = w[0] * view.confidence[v[0]] + w[1] * view.confidence[v[1]] + w[2] * view.confidence[v[2]]
+            guard confidence > 0 else { continue }
+            let place = w[0] * view.places[v[0]] + w[1] * view.places[v[1]] + w[2] * view.places[v[2]]
+            sum += confidence * view.colour(place)
+            total += confidence
+        }
+        return total > 0 ? sum / total : .zero
+    }
+}
