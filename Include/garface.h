@@ -175,12 +175,18 @@ enum {
     GAR_WRITE_LANDMARKS = 2,  /* landmarks.pts (visible contour), landmarks_static.pts, landmarks.json */
     GAR_WRITE_OBJ = 4,        /* head_posed.obj and head_neutral.obj, mm */
     GAR_WRITE_PLY = 8,        /* head_posed.ply and head_neutral.ply, mm */
-    GAR_WRITE_MAPS = 16,      /* normals.png and depth.png */
-    GAR_WRITE_PICTURES = 32,  /* render.png (where a renderer took part) and crop.png, the photo it saw */
+    GAR_WRITE_MAPS = 16,      /* normals.png, depth.png and parts.png on the photo's pixels; uv_normals.png,
+                                 uv_parts.png and uv_visibility.png laid out as the texture */
+    GAR_WRITE_PICTURES = 32,  /* render.png (where a renderer took part), crop.png, the photo it saw, and
+                                 input.png, the whole photo at no more than 1024 pixels a side */
     GAR_WRITE_OVERLAY = 64,   /* overlay.png: photo, mesh over photo, normals and render side by side */
     GAR_WRITE_TEXTURE = 128,  /* texture.png, head_textured.obj with head_textured.mtl, and head_coloured.ply, mm */
     GAR_WRITE_GLB = 256,      /* head.glb: binary glTF 2.0, metres; texture and expressions inside */
-    GAR_WRITE_ALL = 511
+    GAR_WRITE_ARRAYS = 512,   /* for numpy: normals.npy, depth.npy, position.npy and parts.npy on the photo's
+                                 pixels; uv_normals.npy, uv_position.npy, uv_parts.npy and uv_visibility.npy
+                                 laid out as the texture. See GAR_ARRAY_... */
+    GAR_WRITE_STANDARD = 511, /* everything but the arrays, which are large */
+    GAR_WRITE_ALL = 1023
 };
 
 /* A face in a photo: the square that the head fills in the aligned frame. The layout is frozen. */
@@ -215,7 +221,7 @@ typedef struct gar_options {
     uint64_t seed;               /* seeds every random choice of a fit. No step of this version makes one, so
                                     results do not depend on it; 0 */
     gar_renderer_kind renderer;  /* GAR_RENDERER_GAR */
-    uint32_t files;              /* GAR_WRITE_..., for gar_reconstruct_file; GAR_WRITE_ALL */
+    uint32_t files;              /* GAR_WRITE_..., for gar_reconstruct_file; GAR_WRITE_STANDARD */
     bool all_faces;              /* gar_reconstruct_file: every face; the names of the files then open
                                     with face1_, face2_, ...; false, which takes the largest */
     int32_t landmark_count;      /* 0, 5, 68, 468 or 478: how many points `landmarks` holds; 0 */
@@ -394,8 +400,19 @@ enum {
     GAR_ARRAY_NORMAL_MAP = 13,       /* [h, w, 3] unit normals, camera space, on the photo's pixels; 0
                                         beside the head. Above 2048 pixels a side, whole blocks of
                                         photo pixels share one: see gar_result_get_shape */
-    GAR_ARRAY_DEPTH_MAP = 14         /* [h, w] mm towards the viewer, 0 at the model's origin, on the
+    GAR_ARRAY_DEPTH_MAP = 14,        /* [h, w] mm towards the viewer, 0 at the model's origin, on the
                                         same pixels; NaN beside the head */
+    GAR_ARRAY_POSITION_MAP = 15,     /* [h, w, 3] the point with expression, model space, mm, that each of
+                                        these pixels shows; NaN beside the head */
+    GAR_ARRAY_PART_MAP = 16,         /* [h, w] index into part_names (see gar_head_get_json) of what each of
+                                        these pixels shows; -1 beside the head */
+    GAR_ARRAY_COLOURS = 17,          /* [V, 3] red, green, blue, 0 to 1 (sRGB): the texture at the vertices */
+    GAR_ARRAY_VISIBILITY = 18,       /* [V] 0 to 1: how far the photo shows the vertex and gives its colour */
+    GAR_ARRAY_UV_POSITION_MAP = 19,  /* [1024, 1024, 3] laid out as the texture: the surface's points with
+                                        expression, model space, mm; NaN beside the islands */
+    GAR_ARRAY_UV_NORMAL_MAP = 20,    /* [1024, 1024, 3] unit normals, model space; 0 beside the islands */
+    GAR_ARRAY_UV_PART_MAP = 21,      /* [1024, 1024] index into part_names; -1 beside the islands */
+    GAR_ARRAY_UV_VISIBILITY = 22     /* [1024, 1024] 0 to 1: how much of the texel is the photo */
 };
 
 /* The shape of an array: its rank (1 to 3) and, written to shape[0], [1], [2], its dimensions, 1
@@ -428,6 +445,14 @@ enum {
  * GAR_INVALID_ARGUMENT for a render where no renderer took part. Any thread. Since 0.1. */
 gar_status gar_result_get_picture(
     const gar_result *result, gar_picture which, gar_image **out);
+
+/* The head as a binary glTF 2.0 file (.glb) in memory: metres, y up, z out of the face; the neutral
+ * face with its texture inside, the E expressions as morph targets under their names, those of the
+ * photo switched on. Expressions add to each other as in the head model. The material is unlit, for
+ * the texture has the photo's light. Some MB; asking for the size takes as long as making it.
+ * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
+gar_status gar_result_get_glb(
+    const gar_result *result, uint8_t *buffer, size_t capacity, size_t *count);
 
 /* Parameters, camera, landmarks, timing and the history of every loss as a JSON object: what
  * parameters.json holds. "stages" says of every stage of the fit its iterations, why it "ended"

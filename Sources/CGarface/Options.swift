@@ -24,7 +24,7 @@ private func defaultOptions() -> gar_options {
     var options = gar_options()
     options.struct_size = MemoryLayout<gar_options>.size
     options.renderer = gar_renderer_kind(GAR_RENDERER_GAR)
-    options.files = UInt32(GAR_WRITE_ALL)
+    options.files = UInt32(GAR_WRITE_STANDARD)
     return options
 }
 
@@ -49,7 +49,7 @@ func modelFiles(_ given: UnsafePointer<gar_model_files>?) throws -> gar_model_fi
 /// Options as the core has them, with what only the boundary needs.
 struct CallOptions {
     var core = ReconstructionOptions()
-    var files = OutputSelection.all
+    var files = OutputSelection.standard
     var progress: Reconstructor.Progress?
 
     /// What a call does not use it does not look at.

@@ -35,12 +35,19 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_VERTICES, GAR_ARRAY_VERTICES_POSED, GAR_ARRAY_VERTICES_NEUTRAL, GAR_ARRAY_NORMALS_POSED:
             return [vertices, 3]
         case GAR_ARRAY_NORMAL_MAP: return [window.height, window.width, 3]
-        case GAR_ARRAY_DEPTH_MAP: return [window.height, window.width]
+        case GAR_ARRAY_POSITION_MAP: return [window.height, window.width, 3]
+        case GAR_ARRAY_DEPTH_MAP, GAR_ARRAY_PART_MAP: return [window.height, window.width]
+        case GAR_ARRAY_COLOURS: return [vertices, 3]
+        case GAR_ARRAY_VISIBILITY: return [vertices]
+        case GAR_ARRAY_UV_POSITION_MAP, GAR_ARRAY_UV_NORMAL_MAP: return [Texture.side, Texture.side, 3]
+        case GAR_ARRAY_UV_PART_MAP, GAR_ARRAY_UV_VISIBILITY: return [Texture.side, Texture.side]
         default: throw invalid("which: is \(which), expected one of GAR_ARRAY_...")
         }
     }
 
-    private var window: PhotoWindow { PhotoWindow(photoWidth: result.photoWidth, photoHeight: result.photoHeight) }
+    private var window: PhotoWindow { result.photoWindow }
+
+    private func textureMaps() throws -> TextureMaps { try TextureMaps(result.shaped, layout: result.models.textureLayout) }
 
     /// The numbers of an array, as many as its shape says.
     func values(_ which: gar_array) throws -> [Float] {
@@ -62,6 +69,14 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_NORMALS_POSED: return result.posed.normals
         case GAR_ARRAY_NORMAL_MAP: return try result.maps().normals
         case GAR_ARRAY_DEPTH_MAP: return try result.maps().depth
+        case GAR_ARRAY_POSITION_MAP: return try result.positionMap()
+        case GAR_ARRAY_PART_MAP: return try result.partMap().map { Float($0) }
+        case GAR_ARRAY_COLOURS: return try texture().vertexColours
+        case GAR_ARRAY_VISIBILITY: return try texture().vertexPhotoShare
+        case GAR_ARRAY_UV_POSITION_MAP: return try textureMaps().positions
+        case GAR_ARRAY_UV_NORMAL_MAP: return try textureMaps().normals
+        case GAR_ARRAY_UV_PART_MAP: return try textureMaps().parts.map { Float($0) }
+        case GAR_ARRAY_UV_VISIBILITY: return try texture().photoShare
         default: throw invalid("which: is \(which), expected one of GAR_ARRAY_...")
         }
     }
@@ -130,6 +145,17 @@ public func garResultGetPicture(
             default: throw invalid("which: is \(which), expected one of GAR_PICTURE_...")
             }
         }
+    }
+}
+
+@_cdecl("gar_result_get_glb")
+public func garResultGetGlb(
+    _ result: OpaquePointer?, _ buffer: UnsafeMutablePointer<UInt8>?, _ capacity: Int, _ count: UnsafeMutablePointer<Int>?
+) -> gar_status {
+    call {
+        let handle = try resolve(result, ResultHandle.self, "result")
+        _ = try required(count, "count")
+        try deliver(handle.result.glb(texture: ImageFile.encodePNG(handle.texture().image)), buffer, capacity, count)
     }
 }
 

@@ -81,6 +81,11 @@ struct ReconstructCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Stages of the fit as JSON instead of the standard ones; an empty list refines nothing.", valueName: "file"))
     var schedule: String?
 
+    @Option(help: ArgumentHelp(
+        "Which files: a list of parameters, landmarks, obj, ply, maps, pictures, overlay, texture, glb, arrays, standard (all but arrays), all.",
+        valueName: "names"))
+    var files = "standard"
+
     @Option(help: "Seeds every random choice.")
     var seed: UInt64 = 0
 
@@ -98,6 +103,7 @@ struct ReconstructCommand: ParsableCommand {
             throw ValidationError("--all-faces searches the photo; it does not go with --box or --landmarks.")
         }
         if box != nil { _ = try rectangle() }
+        _ = try selection()
         if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256.") }
         if landmarksNormalised && landmarksOrigin != 0 {
             throw ValidationError("--landmarks-origin is of points in pixels; it does not go with --landmarks-normalised.")
@@ -156,9 +162,20 @@ struct ReconstructCommand: ParsableCommand {
         try options.setLandmarks(given.pixels, confidences: given.confidences, scheme: landmarksOrder)
     }
 
+    private func selection() throws -> OutputSelection {
+        try files.split(separator: ",", omittingEmptySubsequences: false).reduce(into: []) { chosen, word in
+            guard let known = OutputSelection.named.first(where: { $0.name == word }) else {
+                throw ValidationError(
+                    "--files knows no \"\(word)\"; expected a list of \(OutputSelection.named.map(\.name).joined(separator: ", ")).")
+            }
+            chosen.formUnion(known.files)
+        }
+    }
+
     func run() throws {
         var options = try options()
-        let names = ResultNames(selection: .all, numbered: allFaces)
+        let selection = try selection()
+        let names = ResultNames(selection: selection, numbered: allFaces)
         try names.check(photo: photo, folder: output)
         let image = try ImageFile.read(photo)
         try addLandmarks(to: &options, image)
@@ -172,7 +189,7 @@ struct ReconstructCommand: ParsableCommand {
         defer { bar.finish() }
         let results = try Reconstructor(models.load()).reconstruct(image, options: options, progress: bar.update)
         for (i, result) in results.enumerated() {
-            try result.add(to: folder, photo: image, prefix: names.prefix(i))
+            try result.add(to: folder, photo: image, selection: selection, prefix: names.prefix(i))
         }
         if Interruption.isRequested { throw GarfaceError(.cancelled, "the reconstruction was cancelled") }
         try folder.commit(removing: names.contains)

@@ -62,7 +62,7 @@ static void options(void) {
     for (int i = 0; i < 136; i++) points[i] = 10.0f + (float)i;
     gar_options_init(NULL);
     gar_options_init(&options);
-    CHECK(options.struct_size == sizeof options && options.files == GAR_WRITE_ALL && !options.all_faces);
+    CHECK(options.struct_size == sizeof options && options.files == GAR_WRITE_STANDARD && !options.all_faces);
     CHECK(options.renderer == GAR_RENDERER_GAR && options.landmarks == NULL && options.progress == NULL);
     options.struct_size = 3;
     EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);

@@ -50,6 +50,7 @@ extension ReconstructionResult {
                     ("head_yaw_pitch_roll_logscale_tx_ty", list(pose.array)),
                 ])
             ),
+            ("part_names", .array(neutral.partNames.map { .string($0) })),
             ("landmarks_px", .array(Self.rows(landmarks, 2))),
             ("converged", .bool(converged)),
             (

@@ -1,3 +1,4 @@
+import Inversion
 import Numerics
 
 /// Which files a result is written to.
@@ -12,9 +13,9 @@ public struct OutputSelection: OptionSet, Sendable {
     public static let obj = OutputSelection(rawValue: 4)
     /// head_posed.ply and head_neutral.ply
     public static let ply = OutputSelection(rawValue: 8)
-    /// normals.png and depth.png
+    /// normals.png, depth.png and parts.png on the photo's pixels; uv_normals.png, uv_parts.png and uv_visibility.png
     public static let maps = OutputSelection(rawValue: 16)
-    /// render.png (where a renderer took part) and crop.png
+    /// render.png (where a renderer took part), crop.png and input.png
     public static let pictures = OutputSelection(rawValue: 32)
     /// overlay.png
     public static let overlay = OutputSelection(rawValue: 64)
@@ -22,14 +23,25 @@ public struct OutputSelection: OptionSet, Sendable {
     public static let texture = OutputSelection(rawValue: 128)
     /// head.glb
     public static let glb = OutputSelection(rawValue: 256)
-    public static let all: OutputSelection = [
+    /// normals.npy, depth.npy, position.npy and parts.npy; the same with uv_ (visibility for depth)
+    public static let arrays = OutputSelection(rawValue: 512)
+    /// All that one looks at or opens elsewhere: everything but the arrays, which are large.
+    public static let standard: OutputSelection = [
         .parameters, .landmarks, .obj, .ply, .maps, .pictures, .overlay, .texture, .glb,
+    ]
+    public static let all: OutputSelection = [.standard, .arrays]
+
+    /// What the files are chosen by, where they are chosen by name.
+    public static let named: [(name: String, files: OutputSelection)] = [
+        ("parameters", .parameters), ("landmarks", .landmarks), ("obj", .obj), ("ply", .ply), ("maps", .maps),
+        ("pictures", .pictures), ("overlay", .overlay), ("texture", .texture), ("glb", .glb), ("arrays", .arrays),
+        ("standard", .standard), ("all", .all),
     ]
 }
 
 extension ReconstructionResult {
     /// Adds this result's files to a folder; `prefix` opens every name (for several faces).
-    public func add(to folder: OutputFolder, photo: RGBImage, selection: OutputSelection = .all, prefix: String = "") throws {
+    public func add(to folder: OutputFolder, photo: RGBImage, selection: OutputSelection = .standard, prefix: String = "") throws {
         if selection.contains(.parameters) {
             try folder.add(prefix + "parameters.json", text: json.serialized(pretty: true) + "\n")
             try folder.add(prefix + "parameters.safetensors", safetensors())
@@ -46,25 +58,26 @@ extension ReconstructionResult {
             if selection.contains(.obj) { try folder.add("\(prefix)\(name).obj", MeshFile.obj(mesh, comment: what)) }
             if selection.contains(.ply) { try folder.add("\(prefix)\(name).ply", MeshFile.ply(mesh, comment: what)) }
         }
-        if selection.contains(.maps) {
-            let maps = try maps()
-            try folder.add(prefix + "normals.png", ImageFile.encodePNG(maps.normalImage()))
-            try folder.add(
-                prefix + "depth.png",
-                ImageFile.encodePNG(gray16: maps.depthSamples(), width: maps.window.width, height: maps.window.height))
-        }
         if selection.contains(.pictures) {
             if let render { try folder.add(prefix + "render.png", ImageFile.encodePNG(render)) }
             try folder.add(prefix + "crop.png", ImageFile.encodePNG(crop))
+            let window = PhotoWindow(photoWidth: photoWidth, photoHeight: photoHeight, side: 1024)
+            try folder.add(prefix + "input.png", ImageFile.encodePNG(resized(photo, width: window.width, height: window.height)))
         }
-        if !selection.isDisjoint(with: [.texture, .glb]) { try addTextured(to: folder, photo, selection, prefix) }
+        if !selection.isDisjoint(with: [.texture, .glb, .maps, .arrays]) {
+            let texture = try Texture(self, photo: photo)
+            try addTextured(to: folder, texture, selection, prefix)
+            try addMaps(to: folder, texture, selection, prefix)
+        }
         if selection.contains(.overlay) {
             try folder.add(prefix + "overlay.png", ImageFile.encodePNG(OverlaySheet.image(self, photo: photo)))
         }
     }
 
-    private func addTextured(to folder: OutputFolder, _ photo: RGBImage, _ selection: OutputSelection, _ prefix: String) throws {
-        let texture = try Texture(self, photo: photo)
+    private func addTextured(
+        to folder: OutputFolder, _ texture: Texture, _ selection: OutputSelection, _ prefix: String
+    ) throws {
+        guard !selection.isDisjoint(with: [.texture, .glb]) else { return }
         let image = try ImageFile.encodePNG(texture.image)
         if selection.contains(.texture) {
             let mesh = shaped, layout = models.textureLayout, what = "with expression, model space"
@@ -78,8 +91,42 @@ extension ReconstructionResult {
         if selection.contains(.glb) { try folder.add(prefix + "head.glb", glb(texture: image)) }
     }
 
+    private func addMaps(to folder: OutputFolder, _ texture: Texture, _ selection: OutputSelection, _ prefix: String) throws {
+        guard !selection.isDisjoint(with: [.maps, .arrays]) else { return }
+        let raster = try raster()
+        let maps = SurfaceMaps(raster), parts = raster.parts()
+        let surface = try TextureMaps(shaped, layout: models.textureLayout)
+        let width = maps.window.width, height = maps.window.height, side = surface.side
+        if selection.contains(.maps) {
+            func grey(_ parts: [Int16]) -> [UInt8] { parts.map { UInt8(max(0, min(255, $0 + 1))) } }
+            try folder.add(prefix + "normals.png", ImageFile.encodePNG(maps.normalImage()))
+            try folder.add(
+                prefix + "depth.png", ImageFile.encodePNG(gray16: maps.depthSamples(), width: width, height: height))
+            try folder.add(prefix + "parts.png", ImageFile.encodePNG(gray8: grey(parts), width: width, height: height))
+            try folder.add(prefix + "uv_normals.png", ImageFile.encodePNG(surface.normalImage()))
+            try folder.add(prefix + "uv_parts.png", ImageFile.encodePNG(gray8: grey(surface.parts), width: side, height: side))
+            try folder.add(
+                prefix + "uv_visibility.png",
+                ImageFile.encodePNG(
+                    gray8: texture.photoShare.map { UInt8((255 * max(0, min(1, $0))).rounded()) }, width: side, height: side))
+        }
+        if selection.contains(.arrays) {
+            let names: [(String, [UInt8])] = [
+                ("normals", try NPYFile.encode(maps.normals, shape: [height, width, 3])),
+                ("depth", try NPYFile.encode(maps.depth, shape: [height, width])),
+                ("position", try NPYFile.encode(raster.positions(shaped.vertices), shape: [height, width, 3])),
+                ("parts", try NPYFile.encode(parts, shape: [height, width])),
+                ("uv_normals", try NPYFile.encode(surface.normals, shape: [side, side, 3])),
+                ("uv_position", try NPYFile.encode(surface.positions, shape: [side, side, 3])),
+                ("uv_parts", try NPYFile.encode(surface.parts, shape: [side, side])),
+                ("uv_visibility", try NPYFile.encode(texture.photoShare, shape: [side, side])),
+            ]
+            for (name, bytes) in names { try folder.add("\(prefix)\(name).npy", bytes) }
+        }
+    }
+
     /// Writes every selected file, or none. `source` is the file that the photo was read from, if it was.
-    public func write(to path: String, photo: RGBImage, selection: OutputSelection = .all, source: String? = nil) throws {
+    public func write(to path: String, photo: RGBImage, selection: OutputSelection = .standard, source: String? = nil) throws {
         let names = ResultNames(selection: selection, numbered: false)
         if let source { try names.check(photo: source, folder: path) }
         let folder = try OutputFolder(path)

@@ -10,11 +10,18 @@ public struct ResultNames: Sendable {
         (.landmarks, ["landmarks.pts", "landmarks_static.pts", "landmarks.json"]),
         (.obj, ["head_posed.obj", "head_neutral.obj"]),
         (.ply, ["head_posed.ply", "head_neutral.ply"]),
-        (.maps, ["normals.png", "depth.png"]),
-        (.pictures, ["render.png", "crop.png"]),
+        (.maps, ["normals.png", "depth.png", "parts.png", "uv_normals.png", "uv_parts.png", "uv_visibility.png"]),
+        (.pictures, ["render.png", "crop.png", "input.png"]),
         (.overlay, ["overlay.png"]),
         (.texture, ["texture.png", "head_textured.obj", "head_textured.mtl", "head_coloured.ply"]),
         (.glb, ["head.glb"]),
+        (
+            .arrays,
+            [
+                "normals.npy", "depth.npy", "position.npy", "parts.npy", "uv_normals.npy", "uv_position.npy", "uv_parts.npy",
+                "uv_visibility.npy",
+            ]
+        ),
     ]
 
     public init(selection: OutputSelection, numbered: Bool) {

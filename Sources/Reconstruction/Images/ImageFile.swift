@@ -45,6 +45,17 @@ public enum ImageFile {
         }
     }
 
+    /// 8-bit grey, `width * height` samples.
+    public static func encodePNG(gray8 samples: [UInt8], width: Int, height: Int) throws -> [UInt8] {
+        try RGBImage.checkSize(width: width, height: height)
+        guard samples.count == width * height else {
+            throw GarfaceError(.invalidArgument, "grey picture: expected \(width * height) samples, found \(samples.count)")
+        }
+        return try encoded("PNG") { file, message, capacity in
+            garface_png_encode(samples, Int32(width), Int32(height), width, 1, &file, message, capacity)
+        }
+    }
+
     /// 16-bit grey, `width * height` samples.
     public static func encodePNG(gray16 samples: [UInt16], width: Int, height: Int) throws -> [UInt8] {
         try RGBImage.checkSize(width: width, height: height)

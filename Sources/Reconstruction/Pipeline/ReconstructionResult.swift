@@ -76,9 +76,18 @@ public struct ReconstructionResult: Sendable {
 
     /// Normals and depth of the posed head, on the photo's pixels (reduced by a whole number above 2048 a side) or a
     /// window of them.
-    public func maps(_ window: PhotoWindow? = nil) throws -> SurfaceMaps {
-        try SurfaceMaps(
-            posed, scale: camera.scale, tx: camera.tx, ty: camera.ty,
-            window: window ?? PhotoWindow(photoWidth: photoWidth, photoHeight: photoHeight))
+    public func maps(_ window: PhotoWindow? = nil) throws -> SurfaceMaps { SurfaceMaps(try raster(window)) }
+
+    /// The model-space point [h,w,3], mm, that each of those pixels shows; NaN beside the head.
+    public func positionMap() throws -> [Float] { try raster().positions(shaped.vertices) }
+
+    /// The part of the head [h,w] that each of those pixels shows; -1 beside it.
+    public func partMap() throws -> [Int16] { try raster().parts() }
+
+    /// The pixels that `maps`, `positionMap` and `partMap` are made on.
+    public var photoWindow: PhotoWindow { PhotoWindow(photoWidth: photoWidth, photoHeight: photoHeight) }
+
+    func raster(_ window: PhotoWindow? = nil) throws -> HeadRaster {
+        try HeadRaster(posed, scale: camera.scale, tx: camera.tx, ty: camera.ty, window: window ?? photoWindow)
     }
 }

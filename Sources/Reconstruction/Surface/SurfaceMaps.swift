@@ -1,5 +1,4 @@
 import Numerics
-import Rasterizer
 
 /// A rectangle of photo pixels: map pixel (i, j) shows photo pixel `(x, y) + ((i, j) + 0.5) * step - 0.5`.
 public struct PhotoWindow: Sendable, Equatable {
@@ -35,20 +34,12 @@ public struct SurfaceMaps: Sendable {
     ///   - mesh: in camera space, mm.
     ///   - scale, tx, ty: `u = scale * x + tx`, `v = -scale * y + ty` in photo pixels.
     public init(_ mesh: Mesh, scale: Double, tx: Double, ty: Double, window: PhotoWindow) throws {
-        try mesh.check()
-        try RGBImage.checkSize(width: window.width, height: window.height)
-        self.window = window
-        // Photo pixel u lies at NDC 2 ((u + 0.5 - x) / step) / width - 1.
-        let toX = 2 / (window.step * Double(window.width)), toY = 2 / (window.step * Double(window.height))
-        let ax = Float(scale * toX), bx = Float((tx + 0.5 - window.x) * toX - 1)
-        let ay = Float(scale * toY), by = Float(1 - (ty + 0.5 - window.y) * toY)
-        var ndc = mesh.vertices
-        for i in 0..<mesh.vertexCount {
-            ndc[3 * i] = ax * ndc[3 * i] + bx
-            ndc[3 * i + 1] = ay * ndc[3 * i + 1] + by
-        }
-        let buffer = RasterBuffer<Float>(width: window.width, height: window.height)
-        rasterize(vertices: ndc, vertexCount: mesh.vertexCount, triangles: mesh.triangles, into: buffer)
+        self.init(try HeadRaster(mesh, scale: scale, tx: tx, ty: ty, window: window))
+    }
+
+    init(_ raster: HeadRaster) {
+        let buffer = raster.buffer, mesh = raster.mesh
+        window = raster.window
         let count = window.width * window.height
         var normals = [Float](repeating: 0, count: 3 * count)
         var depth = [Float](repeating: .nan, count: count)
@@ -76,9 +67,7 @@ public struct SurfaceMaps: Sendable {
 
     /// As a picture: each component n becomes 127.5 (n + 1); 128 128 128 beside the head.
     public func normalImage() throws -> RGBImage {
-        var image = try RGBImage(width: window.width, height: window.height)
-        for i in normals.indices { image.pixels[i] = UInt8(max(0, min(255, (127.5 * (normals[i] + 1)).rounded()))) }
-        return image
+        try Reconstruction.normalImage(normals, width: window.width, height: window.height)
     }
 
     /// As 16-bit samples: `32768 + 100 mm`, so mm = (sample - 32768) / 100; 0 beside the head.

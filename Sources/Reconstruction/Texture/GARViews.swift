@@ -8,12 +8,12 @@ enum GARViews {
     /// Turns from the pose of the photo's frame, degrees: GAR follows geometry to about 40 degrees of yaw.
     private static let directions: [(yaw: Double, pitch: Double)] = [(0, 0), (-40, 0), (40, 0), (-20, 0), (20, 0), (0, 20), (0, -20)]
 
-    /// Empty where GAR took no part. `mesh` is in model space.
+    /// Empty where GAR took no part. Without noise: the maps were fitted to the photo's pixels, which other sides do not share.
+    /// `mesh` is in model space.
     static func views(_ result: ReconstructionResult, mesh: Mesh, neighbours: VertexNeighbours) throws -> [SurfaceView] {
         guard let gar = result.models.gar, result.wRows == gar.styleCount, !result.wPlus.isEmpty else { return [] }
         let c = gar.configuration
         let styles = Tensor<Float>([1, gar.styleCount, c.latentSize], result.wPlus)
-        let noise = try noise(result.noise, gar)
         let context = try GARContext(gar)
         let pyramid = NormalPyramid<Float>(
             size: c.size, sampling: c.normalSampling, triangles: mesh.triangles, vertexCount: mesh.vertexCount)
@@ -25,21 +25,9 @@ enum GARViews {
             frame.forward(mesh.vertices, count: mesh.vertexCount, pose: pose, into: &ndc)
             normalsOf.forward(ndc, into: &normals)
             pyramid.forward(ndc: ndc, normals: normals)
-            context.forward(wPlus: styles, normals: pyramid.maps, noise: noise)
+            context.forward(wPlus: styles, normals: pyramid.maps)
             return SurfaceView(
                 planes: context.image.array, side: c.size, inside: nil, ndc: ndc, normals: normals, mesh: mesh, neighbours: neighbours)
-        }
-    }
-
-    private static func noise(_ flat: [Float], _ gar: GAR<Float>) throws -> [Tensor<Float>]? {
-        guard !flat.isEmpty else { return nil }
-        guard flat.count == gar.noiseShapes.reduce(0, { $0 + $1 * $1 }) else {
-            throw GarfaceError(.internalFailure, "texture: the noise maps are not those of the renderer")
-        }
-        var start = 0
-        return gar.noiseShapes.map { side in
-            defer { start += side * side }
-            return Tensor([1, 1, side, side], flat[start..<start + side * side])
         }
     }
 }

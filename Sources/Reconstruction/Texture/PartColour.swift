@@ -4,9 +4,18 @@ enum PartColour {
     static func of(_ part: String) -> SIMD3<Float>? {
         let name = part.lowercased()
         if name.contains("teeth") || name.contains("tooth") { return SIMD3(0.86, 0.82, 0.74) }
-        if name.contains("eye") { return SIMD3(0.87, 0.84, 0.82) }
+        if name.contains("eye") { return SIMD3(0.80, 0.76, 0.74) }
         if name.contains("gum") || name.contains("tongue") { return SIMD3(0.66, 0.36, 0.36) }
         if name.contains("mouth") || name.contains("socket") { return SIMD3(0.36, 0.16, 0.16) }
         return nil
     }
+}
+
+extension Mesh {
+    func partName(_ vertex: Int) -> String? {
+        guard vertex < part.count, Int(part[vertex]) < partNames.count else { return nil }
+        return partNames[Int(part[vertex])]
+    }
+
+    func isSkin(_ vertex: Int) -> Bool { partName(vertex).flatMap(PartColour.of) == nil }
 }

@@ -36,7 +36,9 @@ struct SurfaceView {
             weight[v] = t * t * (3 - 2 * t) * (inside.map { $0[y * side + x] } ?? 1)
         }
         // A vertex beside a hidden one may show what hides it, one near the outline what is behind the head.
-        var eroded = neighbours.least(neighbours.least(weight))
+        // Eyes and teeth are small and meshed finely: most of what is seen of them is near an edge.
+        let inner = neighbours.least(neighbours.least(weight))
+        var eroded = (0..<count).map { v in mesh.isSkin(v) ? inner[v] : weight[v] }
         eroded = neighbours.mean(neighbours.mean(eroded))
         confidence = zip(eroded, weight).map { min($0, $1) }
     }

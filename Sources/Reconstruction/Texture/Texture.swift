@@ -92,9 +92,7 @@ private struct Layers {
         self.photo = photo
         self.rendered = rendered
         let count = mesh.vertexCount
-        let own = (0..<count).map { v in
-            mesh.part.isEmpty || Int(mesh.part[v]) >= mesh.partNames.count ? nil : PartColour.of(mesh.partNames[Int(mesh.part[v])])
-        }
+        let own = (0..<count).map { mesh.partName($0).flatMap(PartColour.of) }
         photoShare = photo.confidence
         renderedShare = (0..<count).map { v in own[v] == nil ? min(1, rendered.reduce(0) { $0 + $1.confidence[v] }) : 0 }
         base = .init(repeating: .zero, count: count)
@@ -114,6 +112,10 @@ private struct Layers {
             correction = neighbours.spread(
                 differences, confidence: both.map { $0 + Self.fading }, stiffness: 10 * stiffness, initial: mean)
         }
+        // A renderer errs; of its colours only those count that the photo shows somewhere on this head.
+        let palette = Palette(seen, weights: (0..<count).map { own[$0] == nil ? photoShare[$0] : 0 })
+        for v in 0..<count where renderedShare[v] > 0 { renderedShare[v] *= palette.trust(shown[v] + correction[v]) }
+        renderedShare = neighbours.mean(neighbours.least(renderedShare))
         var known = [SIMD3<Float>](repeating: .zero, count: count), confidence = [Float](repeating: 0, count: count)
         var sum = SIMD3<Float>(), weight: Float = 0
         for v in 0..<count where own[v] == nil {

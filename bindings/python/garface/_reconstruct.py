@@ -198,7 +198,7 @@ def reconstruct_file(
     all_faces: bool = False,
     seed: int = 0,
     schedule: Any = None,
-    files: Iterable[str] = ("all",),
+    files: Iterable[str] = ("standard",),
     progress: Progress | None = None,
 ) -> None:
     """A photo in, a folder of meshes, parameters and pictures out, in one call of the library.

@@ -151,6 +151,46 @@ class Result(Owned):
         return self._array("DEPTH_MAP")
 
     @functools.cached_property
+    def position_map(self) -> np.ndarray:
+        """(h, w, 3) the model-space point, mm, with expression, under each pixel of `depth_map`; NaN beside the head."""
+        return self._array("POSITION_MAP")
+
+    @functools.cached_property
+    def part_map(self) -> np.ndarray:
+        """(h, w) index into `HeadModel.part_names` for each pixel of `depth_map`; -1 beside the head."""
+        return self._array("PART_MAP")
+
+    @functools.cached_property
+    def colours(self) -> np.ndarray:
+        """(V, 3) red, green, blue, 0 to 1 (sRGB): the texture at the vertices."""
+        return self._array("COLOURS")
+
+    @functools.cached_property
+    def visibility(self) -> np.ndarray:
+        """(V,) 0 to 1: how far the photo shows the vertex and gives its colour."""
+        return self._array("VISIBILITY")
+
+    @functools.cached_property
+    def uv_position_map(self) -> np.ndarray:
+        """(1024, 1024, 3) points of the surface, mm, laid out as `texture`; NaN beside the islands."""
+        return self._array("UV_POSITION_MAP")
+
+    @functools.cached_property
+    def uv_normal_map(self) -> np.ndarray:
+        """(1024, 1024, 3) unit normals in model space, laid out as `texture`; 0 beside the islands."""
+        return self._array("UV_NORMAL_MAP")
+
+    @functools.cached_property
+    def uv_part_map(self) -> np.ndarray:
+        """(1024, 1024) index into `HeadModel.part_names`, laid out as `texture`; -1 beside the islands."""
+        return self._array("UV_PART_MAP")
+
+    @functools.cached_property
+    def uv_visibility(self) -> np.ndarray:
+        """(1024, 1024) 0 to 1: how much of each texel of `texture` is the photo."""
+        return self._array("UV_VISIBILITY")
+
+    @functools.cached_property
     def triangles(self) -> np.ndarray:
         """int32 (F, 3) vertex indices, counter-clockwise from outside."""
         count = ctypes.c_size_t()
@@ -193,6 +233,18 @@ class Result(Owned):
         """
         return self._picture("TEXTURE")
 
+    def glb(self) -> bytes:
+        """The head as a binary glTF file: metres, y up; texture inside, expressions as named morph targets."""
+        count = ctypes.c_size_t()
+        # A buffer that is large enough at once: asking for the size costs as much as the file.
+        out = np.empty(1 << 25, np.uint8)
+        status = lib.gar_result_get_glb(self._handle, pointer(out), out.size, ctypes.byref(count))
+        if status == CONSTANTS["GAR_BUFFER_TOO_SMALL"]:
+            out = np.empty(count.value, np.uint8)
+            status = lib.gar_result_get_glb(self._handle, pointer(out), out.size, ctypes.byref(count))
+        check(status)
+        return out[: count.value].tobytes()
+
     @functools.cached_property
     def parameters(self) -> dict[str, Any]:
         """Everything that parameters.json holds: parameters, camera, timing, losses."""
@@ -213,13 +265,14 @@ class Result(Owned):
         """For every iteration its stage and every term of the energy."""
         return self.parameters["losses"]
 
-    def write(self, folder: str | os.PathLike[str], files: Iterable[str] = ("all",)) -> None:
+    def write(self, folder: str | os.PathLike[str], files: Iterable[str] = ("standard",)) -> None:
         """Writes files into a folder, all or none.
 
         A render.png that an earlier result left there goes where pictures are written and this result has none. A file
         that the photo was read from is not written over: that is an InvalidArgumentError.
 
         Args:
-            files: of "parameters", "landmarks", "obj", "ply", "maps", "pictures", "overlay", "all".
+            files: of "parameters", "landmarks", "obj", "ply", "maps", "pictures", "overlay", "texture", "glb", "arrays",
+                "standard" (everything but the arrays, which are large) and "all". The header's GAR_WRITE_... says what each is.
         """
         check(lib.gar_result_write(self._handle, path(folder, "folder"), selection(files)))
