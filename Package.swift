@@ -33,6 +33,7 @@ let package = Package(
         .target(
             name: "CImageCodecs", cSettings: codecSettings,
             linkerSettings: [.linkedLibrary("png")] + (hasJPEG ? [.linkedLibrary("jpeg")] : [])),
+        .target(name: "CViewPage", exclude: ["page"], cSettings: [.unsafeFlags(["-std=c23"])]),
         .target(name: "CDefaultModels", exclude: ["models"], cSettings: [.unsafeFlags(["-std=c23"])]),
 
         // The method, bottom to top
@@ -46,7 +47,9 @@ let package = Package(
         .target(name: "Fitting", dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion"]),
         .target(
             name: "Reconstruction",
-            dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "CImageCodecs"]),
+            dependencies: [
+                "Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion", "Fitting", "CImageCodecs", "CViewPage",
+            ]),
         .target(
             name: "CGarface",
             dependencies: [

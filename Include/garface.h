@@ -274,6 +274,17 @@ gar_status gar_landmarks_load(const char *path, float *buffer, size_t capacity, 
  * Any thread. Since 0.1. */
 gar_status gar_reconstruct_file(const char *photo, const char *folder, const gar_options *options);
 
+/* Makes one HTML page, view.html, to look at a result in a browser: photo, a head to turn, normals,
+ * losses, and a slider for each expression. The page needs no network and no other file.
+ *
+ * folder    holds input.png, normals.png, head.glb and parameters.json as GAR_WRITE_STANDARD writes
+ *           them; the page is written there
+ * face      0; or the number of the face, where names open with face1_, face2_, ... (all_faces)
+ * Errors    GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_TOO_LARGE,
+ *           GAR_FILE_UNWRITABLE
+ * Any thread. Since 0.1. */
+gar_status gar_view_write(const char *folder, int32_t face);
+
 /* =============================================================================================
  * 3. Context: models, images, faces, results
  * ============================================================================================= */

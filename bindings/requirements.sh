@@ -3,7 +3,8 @@
 #
 #   bindings/requirements.sh build   what `swift build` needs: OpenBLAS, libpng, Python headers (the base),
 #                                    oneDNN and libjpeg (faster convolutions, JPEG; left out where not to be had)
-#   bindings/requirements.sh test    also what the tests need: a C++ compiler, CMake, pkg-config, numpy, scipy, h5py, pytest
+#   bindings/requirements.sh test    also what the tests need: a C++ compiler, CMake, pkg-config, numpy, scipy, h5py, pytest,
+#                                    and what reads the results back: trimesh, pygltflib, a browser (tests go on without these)
 #
 # GARFACE_WITHOUT_ONEDNN=1 and GARFACE_WITHOUT_JPEG=1 leave the two optional libraries alone.
 set -euo pipefail
@@ -54,13 +55,18 @@ if [ "${1:-build}" = test ]; then
     command -v cmake >/dev/null || want cmake
     command -v make >/dev/null || want make
     command -v pkg-config >/dev/null || want pkg-config
-    if ! python3 -c 'import numpy, scipy, h5py, pytest' 2>/dev/null; then
-        root=$(cd "$(dirname "$0")/.." && pwd)
+    command -v chromium >/dev/null || want chromium
+    root=$(cd "$(dirname "$0")/.." && pwd)
+    python=python3
+    [ -x "$root/.build/python/bin/python" ] && python=$root/.build/python/bin/python
+    if ! $python -c 'import numpy, scipy, h5py, pytest, trimesh, pygltflib, PIL' 2>/dev/null; then
         # A private environment first: the system's Python may refuse packages of its own.
         need python3-venv
-        python3 -m venv "$root/.build/python" && "$root/.build/python/bin/pip" install -q numpy scipy h5py pytest || {
+        python3 -m venv --system-site-packages "$root/.build/python" \
+            && "$root/.build/python/bin/pip" install -q numpy scipy h5py pytest trimesh pygltflib pillow || {
             rm -rf "$root/.build/python"
-            need python3-numpy python3-scipy python3-h5py python3-pytest
+            python3 -c 'import numpy, scipy, h5py, pytest' 2>/dev/null \
+                || need python3-numpy python3-scipy python3-h5py python3-pytest
         }
     fi
 fi

@@ -20,7 +20,8 @@ struct Tool: ParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            ReconstructCommand.self, RenderCommand.self, ModelCommand.self, InfoCommand.self, BenchCommand.self,
+            ReconstructCommand.self, RenderCommand.self, ViewCommand.self, ModelCommand.self, InfoCommand.self,
+            BenchCommand.self,
         ])
 
     /// Like the parser's own, but with this tool's exit codes.

@@ -52,12 +52,12 @@ public struct Texture: Sendable {
         vertexPhotoShare = shares
     }
 
-    /// The photo around the head, at no more pixels than the texture can hold.
+    /// The photo around the head, half as fine again as it is, for it is sampled anew, but no finer than the texture.
     private static func photoView(_ result: ReconstructionResult, _ photo: RGBImage, _ neighbours: VertexNeighbours) throws
         -> SurfaceView
     {
         let frame = Similarity(centreX: result.frame.centreX, centreY: result.frame.centreY, size: 1.3 * result.frame.size)
-        let side = max(64, min(side, Int(frame.size.rounded(.up))))
+        let side = max(64, min(side, Int((1.5 * frame.size).rounded(.up))))
         let crop = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
         warp(photo, frame, into: crop, mask: inside)
         let camera = result.camera, mesh = result.posed

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import errors
 from ._image import Image
-from ._library import Owned, check, lib, path, pointer, text, wrong
+from ._library import Owned, check, integer, lib, path, pointer, text, wrong
 from ._signatures import CONSTANTS, Handle
 
 _FILES = {
@@ -276,3 +276,13 @@ class Result(Owned):
                 "standard" (everything but the arrays, which are large) and "all". The header's GAR_WRITE_... says what each is.
         """
         check(lib.gar_result_write(self._handle, path(folder, "folder"), selection(files)))
+
+
+def write_view(folder: str | os.PathLike[str], face: int = 0) -> None:
+    """Makes view.html in the folder of a result: one page to look at it in a browser, without network.
+
+    Args:
+        folder: as `Result.write` and `reconstruct_file` fill it ("standard" or "all" files).
+        face: where names open with face1_, face2_, ... (`all_faces`), which one; 0 otherwise.
+    """
+    check(lib.gar_view_write(path(folder, "folder"), integer(face, "face", 0, 2**31 - 1)))

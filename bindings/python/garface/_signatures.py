@@ -138,6 +138,7 @@ SIGNATURES = {
     "gar_options_init": (None, [POINTER(Options)]),
     "gar_landmarks_load": (_status, [c_char_p, _floats, c_size_t, _size_out]),
     "gar_reconstruct_file": (_status, [c_char_p, c_char_p, POINTER(Options)]),
+    "gar_view_write": (_status, [c_char_p, c_int32]),
     # 3. Context
     "gar_model_files_init": (None, [POINTER(ModelFiles)]),
     "gar_models_load": (_status, [POINTER(ModelFiles), _handle_out]),
