@@ -144,6 +144,17 @@ static void faces_and_results(void) {
     EXPECT(gar_result_get_triangles(result, NULL, 3, &count), GAR_INVALID_ARGUMENT);
     EXPECT(gar_result_get_triangles(result, triangle, 3, NULL), GAR_INVALID_ARGUMENT);
     EXPECT(gar_result_get_triangles(result, triangle, 3, &count), GAR_BUFFER_TOO_SMALL);
+    uint8_t magic[4];
+    EXPECT(gar_result_get_glb(result, NULL, 0, &count), GAR_OK);
+    CHECK(count > 1000000 && count % 4 == 0);
+    uint8_t *glb = (uint8_t *)malloc(count);
+    EXPECT(gar_result_get_glb(result, glb, count, &count), GAR_OK);
+    CHECK(memcmp(glb, "glTF", 4) == 0);
+    free(glb);
+    EXPECT(gar_result_get_glb(result, magic, sizeof magic, &count), GAR_BUFFER_TOO_SMALL);
+    EXPECT(gar_result_get_glb(NULL, magic, sizeof magic, &count), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_result_get_glb(result, NULL, 3, &count), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_result_get_glb(result, magic, sizeof magic, NULL), GAR_INVALID_ARGUMENT);
     EXPECT(gar_result_get_json(NULL, text, sizeof text, &count), GAR_INVALID_ARGUMENT);
     EXPECT(gar_result_get_json(result, NULL, sizeof text, &count), GAR_INVALID_ARGUMENT);
     EXPECT(gar_result_get_json(result, text, sizeof text, NULL), GAR_INVALID_ARGUMENT);
@@ -189,6 +200,13 @@ static void files_and_cancelling(const char *photo_path) {
     options.renderer = GAR_RENDERER_LANDMARKS;
     EXPECT(gar_reconstruct_file(photo_path, path, &options), GAR_OK);
     CHECK(files_in(path) >= 11);
+    int before = files_in(path);
+    EXPECT(gar_view_write(path, 0), GAR_OK);
+    CHECK(files_in(path) == before + 1);
+    EXPECT(gar_view_write(path, 1), GAR_FILE_NOT_FOUND);
+    EXPECT(gar_view_write(path, -1), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_view_write(NULL, 0), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_view_write("/no/such/folder", 0), GAR_FILE_NOT_FOUND);
 }
 
 static void no_face(void) {

@@ -1,0 +1,95 @@
+import FaceModel
+import Glibc
+import Numerics
+import Reconstruction
+import Testing
+
+@Suite struct GLBFileTests {
+    /// A square of two triangles whose texture is cut along the diagonal.
+    private func square() throws -> (mesh: Mesh, layout: TextureLayout) {
+        let mesh = Mesh(
+            vertices: [0, 0, 0, 1000, 0, 0, 1000, 2000, 0, 0, 2000, 0], normals: [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0],
+            triangles: [0, 1, 2, 0, 2, 3])
+        let layout = try TextureLayout(
+            coordinates: [0, 0, 0.25, 0, 0.25, 1, 0.5, 0, 1, 1, 0.5, 1], triangles: [0, 1, 2, 3, 4, 5], mesh: mesh.triangles, name: "square")
+        return (mesh, layout)
+    }
+
+    private func word(_ bytes: [UInt8], _ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) } }
+
+    private func parts(_ file: [UInt8]) throws -> (json: JSONValue, binary: [UInt8]) {
+        #expect(word(file, 0) == 0x4654_6C67 && word(file, 4) == 2 && Int(word(file, 8)) == file.count)
+        let size = Int(word(file, 12))
+        #expect(size % 4 == 0 && word(file, 16) == 0x4E4F_534A)
+        let json = try JSONValue(parsing: Array(file[20..<20 + size]))
+        let rest = Int(word(file, 20 + size))
+        #expect(word(file, 24 + size) == 0x004E_4942 && rest % 4 == 0 && 28 + size + rest == file.count)
+        return (json, Array(file[(28 + size)...]))
+    }
+
+    @Test func square() throws {
+        let (mesh, layout) = try square()
+        var lifted = [Float](repeating: 0, count: 12)
+        lifted[8] = 10
+        let file = try GLBFile.encode(
+            mesh, layout: layout, texture: [1, 2, 3, 4, 5],
+            targets: [("lift", lifted, 0.5), ("none", [Float](repeating: 0, count: 12), 0)], extras: [("note", .string("a"))])
+        let (json, binary) = try parts(file)
+        func floats(_ accessor: Int) throws -> [Float] {
+            let a = try #require(json["accessors"]?[accessor])
+            let view = try #require(json["bufferViews"]?[try #require(a["bufferView"]?.int)])
+            let start = try #require(view["byteOffset"]?.int), size = try #require(view["byteLength"]?.int)
+            return stride(from: start, to: start + size, by: 4).map { Float(bitPattern: word(binary, $0)) }
+        }
+        let primitive = try #require(json["meshes"]?[0]?["primitives"]?[0])
+        let attributes = try #require(primitive["attributes"])
+        // Metres; every texture vertex a vertex of its own.
+        #expect(try floats(try #require(attributes["POSITION"]?.int)) == [0, 0, 0, 1, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 0, 0, 2, 0])
+        // v from the top; a vertex without a normal has one of unit length.
+        #expect(try floats(try #require(attributes["TEXCOORD_0"]?.int)) == [0, 1, 0.25, 1, 0.25, 0, 0.5, 1, 1, 0, 0.5, 0])
+        #expect(try floats(try #require(attributes["NORMAL"]?.int)).suffix(3) == [0, 0, 1])
+        #expect(json["accessors"]?[0]?["max"]?.array?.compactMap(\.double) == [1, 2, 0])
+        let targets = try #require(primitive["targets"]?.array)
+        let lift = try #require(json["accessors"]?[try #require(targets[0]["POSITION"]?.int)])
+        #expect(lift["sparse"]?["count"]?.int == 2 && lift["count"]?.int == 6)
+        #expect(lift["max"]?[2]?.double.map { abs($0 - 0.01) < 1e-9 } == true)
+        #expect(json["meshes"]?[0]?["extras"]?["targetNames"]?.array?.compactMap(\.string) == ["lift", "none"])
+        #expect(json["meshes"]?[0]?["weights"]?.array?.compactMap(\.double) == [0.5, 0])
+        let image = try #require(json["bufferViews"]?[try #require(json["images"]?[0]?["bufferView"]?.int)])
+        #expect(image["byteLength"]?.int == 5 && image["byteOffset"]?.int.map { $0 % 4 } == 0 && image["target"] == nil)
+        #expect(json["buffers"]?[0]?["byteLength"]?.int.map { $0 <= binary.count && $0 > binary.count - 4 } == true)
+    }
+
+    @Test func refusesWhatDoesNotFit() throws {
+        var (mesh, layout) = try square()
+        let still = [Float](repeating: 0, count: 12)
+        #expect(
+            errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [], targets: [("a", [0], 0)]) } == .internalFailure)
+        var wild = still
+        wild[3] = .infinity
+        #expect(
+            errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [], targets: [("a", wild, 0)]) } == .numericalFailure)
+        mesh.triangles = [0, 1, 2]
+        #expect(errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [], targets: []) } == .internalFailure)
+        #expect(errorKind { _ = try MeshFile.obj(mesh, layout: layout, library: "a.mtl") } == .internalFailure)
+        mesh.vertices[0] = .nan
+        #expect(errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [], targets: []) } == .numericalFailure)
+        layout = try square().layout
+        #expect(errorKind { _ = try MeshFile.ply(try square().mesh, colours: [1, 2]) } == .internalFailure)
+    }
+}
+
+@Suite struct NPYFileTests {
+    @Test func layout() throws {
+        let file = try NPYFile.encode([1, 2, 3, 4, 5, -1] as [Float], shape: [2, 3])
+        #expect(Array(file[..<8]) == [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0])
+        let header = Int(file[8]) | Int(file[9]) << 8
+        #expect((10 + header) % 64 == 0 && file[9 + header] == UInt8(ascii: "\n") && file.count == 10 + header + 24)
+        #expect(String(decoding: file[10..<10 + header], as: UTF8.self).hasPrefix("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"))
+        #expect(Array(file.suffix(4)) == [0, 0, 0x80, 0xBF])
+        let words = try NPYFile.encode([-1, 258] as [Int16], shape: [2])
+        #expect(String(decoding: words, as: UTF8.self).contains("'<i2'") && String(decoding: words, as: UTF8.self).contains("(2,)"))
+        #expect(Array(words.suffix(4)) == [0xFF, 0xFF, 2, 1])
+        #expect(errorKind { _ = try NPYFile.encode([1] as [Float], shape: [2]) } == .internalFailure)
+    }
+}
