@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct GLBFileTests {
     /// A square of two triangles whose texture is cut along the diagonal.
-    private func square() throws -> (mesh: Mesh, layout: TextureLayout) {
+    private func figure() throws -> (mesh: Mesh, layout: TextureLayout) {
         let mesh = Mesh(
             vertices: [0, 0, 0, 1000, 0, 0, 1000, 2000, 0, 0, 2000, 0], normals: [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0],
             triangles: [0, 1, 2, 0, 2, 3])
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func square() throws {
-        let (mesh, layout) = try square()
+        let (mesh, layout) = try figure()
         var lifted = [Float](repeating: 0, count: 12)
         lifted[8] = 10
         let file = try GLBFile.encode(
@@ -37,31 +37,36 @@ import Testing
         let (json, binary) = try parts(file)
         func floats(_ accessor: Int) throws -> [Float] {
             let a = try #require(json["accessors"]?[accessor])
-            let view = try #require(json["bufferViews"]?[try #require(a["bufferView"]?.int)])
+            let index = try #require(a["bufferView"]?.int)
+            let view = try #require(json["bufferViews"]?[index])
             let start = try #require(view["byteOffset"]?.int), size = try #require(view["byteLength"]?.int)
             return stride(from: start, to: start + size, by: 4).map { Float(bitPattern: word(binary, $0)) }
         }
         let primitive = try #require(json["meshes"]?[0]?["primitives"]?[0])
         let attributes = try #require(primitive["attributes"])
         // Metres; every texture vertex a vertex of its own.
-        #expect(try floats(try #require(attributes["POSITION"]?.int)) == [0, 0, 0, 1, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 0, 0, 2, 0])
+        let positions = try #require(attributes["POSITION"]?.int), normals = try #require(attributes["NORMAL"]?.int)
+        let coordinates = try #require(attributes["TEXCOORD_0"]?.int)
+        #expect(try floats(positions) == [0, 0, 0, 1, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 0, 0, 2, 0])
         // v from the top; a vertex without a normal has one of unit length.
-        #expect(try floats(try #require(attributes["TEXCOORD_0"]?.int)) == [0, 1, 0.25, 1, 0.25, 0, 0.5, 1, 1, 0, 0.5, 0])
-        #expect(try floats(try #require(attributes["NORMAL"]?.int)).suffix(3) == [0, 0, 1])
+        #expect(try floats(coordinates) == [0, 1, 0.25, 1, 0.25, 0, 0.5, 1, 1, 0, 0.5, 0])
+        #expect(try floats(normals).suffix(3) == [0, 0, 1])
         #expect(json["accessors"]?[0]?["max"]?.array?.compactMap(\.double) == [1, 2, 0])
         let targets = try #require(primitive["targets"]?.array)
-        let lift = try #require(json["accessors"]?[try #require(targets[0]["POSITION"]?.int)])
+        let accessor = try #require(targets[0]["POSITION"]?.int)
+        let lift = try #require(json["accessors"]?[accessor])
         #expect(lift["sparse"]?["count"]?.int == 2 && lift["count"]?.int == 6)
         #expect(lift["max"]?[2]?.double.map { abs($0 - 0.01) < 1e-9 } == true)
         #expect(json["meshes"]?[0]?["extras"]?["targetNames"]?.array?.compactMap(\.string) == ["lift", "none"])
         #expect(json["meshes"]?[0]?["weights"]?.array?.compactMap(\.double) == [0.5, 0])
-        let image = try #require(json["bufferViews"]?[try #require(json["images"]?[0]?["bufferView"]?.int)])
+        let picture = try #require(json["images"]?[0]?["bufferView"]?.int)
+        let image = try #require(json["bufferViews"]?[picture])
         #expect(image["byteLength"]?.int == 5 && image["byteOffset"]?.int.map { $0 % 4 } == 0 && image["target"] == nil)
         #expect(json["buffers"]?[0]?["byteLength"]?.int.map { $0 <= binary.count && $0 > binary.count - 4 } == true)
     }
 
     @Test func refusesWhatDoesNotFit() throws {
-        var (mesh, layout) = try square()
+        var (mesh, layout) = try figure()
         let still = [Float](repeating: 0, count: 12)
         #expect(
             errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [], targets: [("a", [0], 0)]) } == .internalFailure)
@@ -74,8 +79,8 @@ import Testing
         #expect(errorKind { _ = try MeshFile.obj(mesh, layout: layout, library: "a.mtl") } == .internalFailure)
         mesh.vertices[0] = .nan
         #expect(errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [], targets: []) } == .numericalFailure)
-        layout = try square().layout
-        #expect(errorKind { _ = try MeshFile.ply(try square().mesh, colours: [1, 2]) } == .internalFailure)
+        layout = try figure().layout
+        #expect(errorKind { _ = try MeshFile.ply(try figure().mesh, colours: [1, 2]) } == .internalFailure)
     }
 }
 
