@@ -536,8 +536,8 @@ gar_status gar_head_get_parts(
  * texture. Every row belongs to one vertex; a vertex on a seam has several rows. The layout is the one
  * that the model's file brings (tensors "uv" [U, 2] and "uv_triangles" [F, 3]) or else the mean head
  * unwrapped: one island for each connected part, skin on top with its seam down the back of the head,
- * then eyes, mouth and teeth, without overlap. The first call unwraps, in about a second; asking for
- * the size is such a call. Any thread.
+ * then eyes, mouth and teeth, without overlap. The default model's file has such a layout; for others
+ * the first call, be it for the size, takes about a second. Any thread.
  * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_head_get_uvs(const gar_head *head, float *buffer, size_t capacity, size_t *count);
 

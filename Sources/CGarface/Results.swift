@@ -175,6 +175,7 @@ public func garResultWrite(_ result: OpaquePointer?, _ folder: UnsafePointer<CCh
         let handle = try resolve(result, ResultHandle.self, "result")
         let folder = try text(folder, "folder")
         try handle.result.write(
-            to: folder, photo: handle.photo, selection: try selection(files, "files"), source: handle.source)
+            to: folder, photo: handle.photo, selection: try selection(files, "files"), source: handle.source,
+            texture: handle.texture)
     }
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import garface
+import garface.convert.texture_layout
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +44,14 @@ def test_a_file_brings_its_own_layout(root, tmp_path):
     raw = (root / "Sources/CDefaultModels/models/head.safetensors").read_bytes()
     size = struct.unpack("<Q", raw[:8])[0]
     header, data = json.loads(raw[8:8 + size]), raw[8 + size:]
+    shipped = {name: header.pop(name) for name in ("uv", "uv_triangles")}      # the last ones: the rest stays as it is
+    data = data[:min(t["data_offsets"][0] for t in shipped.values())]
     vertices, triangles = header["mean"]["shape"][0], header["triangles"]["shape"][0]
     start, end = header["triangles"]["data_offsets"]
 
-    def load(uv, corners):
+    def load(uv=None, corners=None):
         h, d = dict(header), data
-        for name, array, kind in (("uv", uv.astype("<f4"), "F32"), ("uv_triangles", corners.astype("<i4"), "I32")):
+        for name, array, kind in () if uv is None else (("uv", uv.astype("<f4"), "F32"), ("uv_triangles", corners.astype("<i4"), "I32")):
             h[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [len(d), len(d) + array.nbytes]}
             d += array.tobytes()
         text = json.dumps(h).encode()
@@ -56,6 +59,13 @@ def test_a_file_brings_its_own_layout(root, tmp_path):
         (tmp_path / "own.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + d)
         return garface.HeadModel(tmp_path / "own.safetensors")
 
+    # Without them the library unwraps the mean head, to the layout that the shipped file has; a program stores it.
+    bare = load()
+    assert np.allclose(bare.uvs, garface.HeadModel().uvs, atol=1e-4)
+    store = garface.convert.texture_layout.store
+    assert store(tmp_path / "own.safetensors") and not store(tmp_path / "own.safetensors")
+    stored = garface.HeadModel(tmp_path / "own.safetensors")
+    assert np.array_equal(stored.uvs, bare.uvs) and np.array_equal(stored.triangles, bare.triangles)
     corners = np.frombuffer(data[start:end], "<i4").reshape(triangles, 3)
     uv = np.random.default_rng(0).uniform(0, 1, (vertices, 2))
     own = load(uv, corners)

@@ -40,8 +40,12 @@ public struct OutputSelection: OptionSet, Sendable {
 }
 
 extension ReconstructionResult {
-    /// Adds this result's files to a folder; `prefix` opens every name (for several faces).
-    public func add(to folder: OutputFolder, photo: RGBImage, selection: OutputSelection = .standard, prefix: String = "") throws {
+    /// Adds this result's files to a folder; `prefix` opens every name (for several faces). `texture` is asked for where a
+    /// file needs it; nil bakes it.
+    public func add(
+        to folder: OutputFolder, photo: RGBImage, selection: OutputSelection = .standard, prefix: String = "",
+        texture: (() throws -> Texture)? = nil
+    ) throws {
         if selection.contains(.parameters) {
             try folder.add(prefix + "parameters.json", text: json.serialized(pretty: true) + "\n")
             try folder.add(prefix + "parameters.safetensors", safetensors())
@@ -65,7 +69,7 @@ extension ReconstructionResult {
             try folder.add(prefix + "input.png", ImageFile.encodePNG(resized(photo, width: window.width, height: window.height)))
         }
         if !selection.isDisjoint(with: [.texture, .glb, .maps, .arrays]) {
-            let texture = try Texture(self, photo: photo)
+            let texture = try texture?() ?? Texture(self, photo: photo)
             try addTextured(to: folder, texture, selection, prefix)
             try addMaps(to: folder, texture, selection, prefix)
         }
@@ -126,11 +130,14 @@ extension ReconstructionResult {
     }
 
     /// Writes every selected file, or none. `source` is the file that the photo was read from, if it was.
-    public func write(to path: String, photo: RGBImage, selection: OutputSelection = .standard, source: String? = nil) throws {
+    public func write(
+        to path: String, photo: RGBImage, selection: OutputSelection = .standard, source: String? = nil,
+        texture: (() throws -> Texture)? = nil
+    ) throws {
         let names = ResultNames(selection: selection, numbered: false)
         if let source { try names.check(photo: source, folder: path) }
         let folder = try OutputFolder(path)
-        try add(to: folder, photo: photo, selection: selection)
+        try add(to: folder, photo: photo, selection: selection, texture: texture)
         try folder.commit(removing: names.contains)
     }
 }

@@ -22,11 +22,11 @@ struct TextureMap {
 
     /// Calls `body` with each covered texel, the mesh vertices of its triangle and their weights.
     func forCovered(_ body: (_ texel: Int, _ vertices: SIMD3<Int>, _ weights: SIMD3<Float>) -> Void) {
+        let corners = layout.triangles.map { Int(layout.vertex[Int($0)]) }
         for p in 0..<side * side where buffer.ids[p] >= 0 {
             let t = 3 * Int(buffer.ids[p])
-            let corners = layout.triangles, vertex = layout.vertex
             body(
-                p, SIMD3(Int(vertex[Int(corners[t])]), Int(vertex[Int(corners[t + 1])]), Int(vertex[Int(corners[t + 2])])),
+                p, SIMD3(corners[t], corners[t + 1], corners[t + 2]),
                 SIMD3(buffer.barycentrics[3 * p], buffer.barycentrics[3 * p + 1], buffer.barycentrics[3 * p + 2]))
         }
     }

@@ -54,13 +54,18 @@ struct VertexNeighbours {
         var x = [SIMD3<Float>](repeating: initial, count: vertexCount)
         for v in 0..<vertexCount where confidence[v] > 0 { x[v] = values[v] }
         for _ in 0..<sweeps {
+            var largest = SIMD3<Float>()
             for v in 0..<vertexCount where start[v + 1] > start[v] {
                 var sum = confidence[v] * values[v], weight = confidence[v]
                 for k in start[v]..<start[v + 1] { sum += stiffness * x[Int(neighbour[k])] }
                 weight += stiffness * Float(start[v + 1] - start[v])
                 // Over-relaxed: the system is symmetric, so this converges.
-                x[v] += 1.9 * (sum / weight - x[v])
+                let move = sum / weight - x[v]
+                x[v] += 1.9 * move
+                largest = pointwiseMax(largest, pointwiseMax(move, -move))
             }
+            // A quarter of an 8-bit step.
+            if largest.max() < 0.001 { break }
         }
         return x
     }

@@ -86,7 +86,8 @@ class HeadModel(Owned):
     def uvs(self) -> np.ndarray:
         """float32 (U, 2): texture coordinates, u right, v up, 0 to 1. A vertex on a seam has several rows.
 
-        The layout that the model's file brings, or else the mean head unwrapped: it takes about a second the first time.
+        The layout that the model's file brings, as the default model's does, or else the mean head unwrapped, which takes
+        about a second the first time.
         """
         count = ctypes.c_size_t()
         check(lib.gar_head_get_uvs(self._handle, None, 0, ctypes.byref(count)))
