@@ -85,10 +85,15 @@ let root = String(#filePath.dropLast("Tests/ReconstructionTests/ReconstructorTes
         let names = namesIn(place.path + "/out")
         #expect(
             names == [
-                "crop.png", "depth.png", "head_neutral.obj", "head_neutral.ply", "head_posed.obj", "head_posed.ply",
-                "landmarks.json", "landmarks.pts", "landmarks_static.pts", "normals.png", "overlay.png", "parameters.json",
-                "parameters.safetensors",
+                "crop.png", "depth.png", "head.glb", "head_coloured.ply", "head_neutral.obj", "head_neutral.ply",
+                "head_posed.obj", "head_posed.ply", "head_textured.mtl", "head_textured.obj", "input.png", "landmarks.json",
+                "landmarks.pts", "landmarks_static.pts", "normals.png", "overlay.png", "parameters.json",
+                "parameters.safetensors", "parts.png", "texture.png", "uv_normals.png", "uv_parts.png", "uv_visibility.png",
             ])
+        // Every name a result may have is known, so that what an earlier one left goes.
+        try result.write(to: place.path + "/all", photo: photo, selection: .all)
+        let known = ResultNames(selection: .all, numbered: false)
+        #expect(namesIn(place.path + "/all").count == names.count + 8 && namesIn(place.path + "/all").allSatisfy(known.contains))
 
         let saved = try SavedParameters(file: SafetensorsFile(path: place.path + "/out/parameters.safetensors"))
         #expect(saved.identity == result.identity && saved.expression == result.expression && saved.wPlus.isEmpty)
