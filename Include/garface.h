@@ -459,8 +459,8 @@ gar_status gar_result_get_picture(
 
 /* The head as a binary glTF 2.0 file (.glb) in memory: metres, y up, z out of the face; the neutral
  * face with its texture inside, the E expressions as morph targets under their names, those of the
- * photo switched on. Expressions add to each other as in the head model. The material is unlit, for
- * the texture has the photo's light. Some MB; asking for the size takes as long as making it.
+ * photo switched on. Morph targets add up: that is the head model itself where it is linear, and its
+ * first approximation for other kinds. The material is unlit, for the texture has the photo's light. Some MB; asking for the size takes as long as making it.
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_result_get_glb(
     const gar_result *result, uint8_t *buffer, size_t capacity, size_t *count);

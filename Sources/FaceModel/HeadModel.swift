@@ -102,6 +102,7 @@ public final class HeadModel<T: Scalar>: Sendable {
         products = model.products?.restricted(to: vertices)
         skin = model.skin?.restricted(to: vertices)
         contourTable = nil
+        ownTextureLayout = nil
     }
 
     /// The head for `identity` [identityCount] and `expression` [expressionCount]: writes `[V,3]` mm in model space. For heads
