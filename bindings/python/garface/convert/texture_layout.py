@@ -14,7 +14,7 @@ import numpy as np
 
 from garface import HeadModel
 
-from .head_npz import DTYPES
+from .safetensors_file import DTYPES
 
 
 def add_tensors(path, tensors):
