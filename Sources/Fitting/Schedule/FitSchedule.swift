@@ -62,19 +62,19 @@ extension FitStage {
             stepSizes: [.wPlus: 0.05], pictureLimit: coarsePicture)
     }
 
-    /// Geometry and look together, both held by their priors, in a small picture: most of the way at a third of the cost.
+    /// Geometry and look together, both held by their priors, in a small picture, whose iterations cost a third.
     public static func garCoarse() -> FitStage {
         var stage = garJoint()
-        (stage.name, stage.iterations, stage.pictureLimit) = ("coarse", 140, coarsePicture)
+        (stage.name, stage.iterations, stage.pictureLimit) = ("coarse", 80, coarsePicture)
         return stage
     }
 
     /// The rest of the way in the whole picture.
     public static func garJoint() -> FitStage {
         FitStage(
-            name: "joint", optimiser: .adam, iterations: 60,
+            name: "joint", optimiser: .adam, iterations: 120,
             blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
-            stepSizes: [.wPlus: 0.02, .identity: 0.07, .rotation: 0.01], silhouettes: true)
+            stepSizes: [.wPlus: 0.02, .identity: 0.1, .rotation: 0.01], silhouettes: true)
     }
 
     private static var coarsePicture: Int { 64 }
