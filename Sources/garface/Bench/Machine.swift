@@ -4,11 +4,14 @@ import Numerics
 /// What this machine calls its processor.
 enum Processor {
     static var name: String {
-        guard let text = try? FileAccess.read("/proc/cpuinfo") else { return "unknown processor" }
-        for line in String(decoding: text, as: UTF8.self).split(separator: "\n") where line.hasPrefix("model name") {
-            if let colon = line.firstIndex(of: ":") {
-                return line[line.index(after: colon)...].drop { $0 == " " }.description
-            }
+        // Files of /proc have no size to ask for: they are read line by line.
+        guard let file = fopen("/proc/cpuinfo", "r") else { return "unknown processor" }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 4096)
+        while fgets(&line, Int32(line.count), file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            guard text.hasPrefix("model name"), let colon = text.firstIndex(of: ":") else { continue }
+            return String(text[text.index(after: colon)...].drop { $0 == " " }.prefix { $0 != "\n" })
         }
         return "unknown processor"
     }
