@@ -224,3 +224,16 @@ def test_landmark_files_of_every_kind(photo, result, tmp_path):
     ):
         done = run("reconstruct", photo, "-o", tmp_path / "other", *options)
         assert done.returncode == code and word in done.stderr, done
+
+
+def test_bench_writes_its_table_as_json(tmp_path):
+    file = tmp_path / "bench.json"
+    done = run("bench", "head", "normals", "--size", 16, "--seconds", 0, "--json", file)
+    assert done.returncode == 0 and "vertices" in done.stdout and "GFLOP/s" in done.stdout
+    found = json.loads(file.read_text())
+    assert found["threads"] == 1 and found["peak_gflops"] > 0
+    for row in found["rows"]:
+        assert 0 < row["best_seconds"] <= row["median_seconds"] and row["repeats"] >= 5
+    assert {row["group"].split(",")[0] for row in found["rows"]} == {"head", "normal maps"}
+    for wrong in (["bench", "photo"], ["bench", "nothing"], ["bench", "head", "--threads", 0], ["bench", "normals", "--size", 100]):
+        assert run(*wrong).returncode == 2
