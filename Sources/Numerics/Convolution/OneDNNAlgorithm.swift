@@ -24,12 +24,14 @@
         private(set) var forward: dnnl_primitive_desc_t?
         private(set) var backward: dnnl_primitive_desc_t?
 
-        /// Throws where oneDNN has no such algorithm for the shape on this processor; Winograd then gives way to direct.
-        convenience init(_ g: PlainConvolution, _ algorithm: OneDNNAlgorithm) throws {
-            try self.init(g, code: algorithm.code)
+        /// By the algorithm that suits the shape; the direct one where this processor has no other.
+        static func best(for g: PlainConvolution) throws -> OneDNNPrimitivePair {
+            try (try? OneDNNPrimitivePair(g, .best(for: g))) ?? OneDNNPrimitivePair(g, .direct)
         }
 
-        private init(_ g: PlainConvolution, code: dnnl_alg_kind_t) throws {
+        /// Throws where oneDNN has no such algorithm for the shape on this processor.
+        init(_ g: PlainConvolution, _ algorithm: OneDNNAlgorithm) throws {
+            let code = algorithm.code
             let any = dnnl_format_tag_any
             var source = try OneDNN.descriptor([g.batch, g.inputChannels, g.inputHeight, g.inputWidth], any)
             var target = try OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], any)

@@ -20,33 +20,39 @@
             large = try OneDNNMemory(try OneDNN.descriptor(largeShape, dnnl_nchw), owned: false)
             small = try OneDNNMemory(try OneDNN.descriptor(smallShape, dnnl_nchw), owned: false)
 
-            let pair = try (try? OneDNNPrimitivePair(g, .best(for: g))) ?? OneDNNPrimitivePair(g, .direct)
-            let forward = pair.forward
-            func layout(_ description: dnnl_primitive_desc_t?, _ what: dnnl_query_t) throws -> dnnl_memory_desc_t {
-                try pair.layout(description, what)
-            }
-            forwardSteps = try Self.steps(
-                forward, from: (large, DNNL_ARG_SRC_0, try layout(forward, dnnl_query_src_md)),
-                to: (small, DNNL_ARG_DST_0, try layout(forward, dnnl_query_dst_md)),
-                weights: try cache.weights(weights, try layout(forward, dnnl_query_weights_md)))
+            let pair = try OneDNNPrimitivePair.best(for: g)
+            forwardSteps = try Self.steps(pair, weights, cache, from: large, to: small)
             if let mirrored = g.mirrored, min(g.inputChannels, g.outputChannels) <= 16 {
                 // The gradient to the input is a convolution with the mirrored kernel, for which oneDNN has the quicker code
                 // where channels are few (up to 2.8 times); with many, its own backward pass is the quicker.
-                let pair = try (try? OneDNNPrimitivePair(mirrored, .best(for: mirrored))) ?? OneDNNPrimitivePair(mirrored, .direct)
                 adjointSteps = try Self.steps(
-                    pair.forward, from: (small, DNNL_ARG_SRC_0, try pair.layout(pair.forward, dnnl_query_src_md)),
-                    to: (large, DNNL_ARG_DST_0, try pair.layout(pair.forward, dnnl_query_dst_md)),
-                    weights: try cache.weights(
-                        weights, try pair.layout(pair.forward, dnnl_query_weights_md), mirrored: true))
-                super.init(g)
-                return
+                    OneDNNPrimitivePair.best(for: mirrored), weights, cache, from: small, to: large, mirrored: true)
+            } else {
+                adjointSteps = try Self.adjointSteps(pair, weights, cache, from: small, to: large)
             }
-            let backward = pair.backward
-            adjointSteps = try Self.steps(
-                backward, from: (small, DNNL_ARG_DIFF_DST_0, try layout(backward, dnnl_query_diff_dst_md)),
-                to: (large, DNNL_ARG_DIFF_SRC_0, try layout(backward, dnnl_query_diff_src_md)),
-                weights: try cache.weights(weights, try layout(backward, dnnl_query_weights_md)))
             super.init(g)
+        }
+
+        private static func steps(
+            _ pair: OneDNNPrimitivePair, _ plain: Tensor<Float>, _ cache: OneDNNWeightCache, from: OneDNNMemory,
+            to: OneDNNMemory, mirrored: Bool = false
+        ) throws -> [OneDNNPrimitive] {
+            let d = pair.forward
+            return try steps(
+                d, from: (from, DNNL_ARG_SRC_0, pair.layout(d, dnnl_query_src_md)),
+                to: (to, DNNL_ARG_DST_0, pair.layout(d, dnnl_query_dst_md)),
+                weights: cache.weights(plain, pair.layout(d, dnnl_query_weights_md), mirrored: mirrored))
+        }
+
+        private static func adjointSteps(
+            _ pair: OneDNNPrimitivePair, _ plain: Tensor<Float>, _ cache: OneDNNWeightCache, from: OneDNNMemory,
+            to: OneDNNMemory
+        ) throws -> [OneDNNPrimitive] {
+            let d = pair.backward
+            return try steps(
+                d, from: (from, DNNL_ARG_DIFF_DST_0, pair.layout(d, dnnl_query_diff_dst_md)),
+                to: (to, DNNL_ARG_DIFF_SRC_0, pair.layout(d, dnnl_query_diff_src_md)),
+                weights: cache.weights(plain, pair.layout(d, dnnl_query_weights_md)))
         }
 
         private typealias Side = (memory: OneDNNMemory, argument: Int32, layout: dnnl_memory_desc_t)

@@ -10,31 +10,9 @@ public enum MeshFile {
         text.reserve(mesh.vertexCount * 64 + mesh.triangleCount * 40)
         text.add("# garface head, millimetres, x to the subject's left, y up\n")
         if !comment.isEmpty { text.add("# \(comment.split(separator: "\n").joined(separator: " "))\n") }
-        for (name, values, digits) in [("v ", mesh.vertices, 4), ("vn ", mesh.normals, 5)] {
-            for i in 0..<mesh.vertexCount {
-                text.add(name)
-                text.add(values[3 * i], digits)
-                text.add(" ")
-                text.add(values[3 * i + 1], digits)
-                text.add(" ")
-                text.add(values[3 * i + 2], digits)
-                text.add("\n")
-            }
-        }
-        for (part, triangles) in groups(mesh) {
-            if !part.isEmpty { text.add("g \(part)\n") }
-            for t in triangles {
-                text.add("f")
-                for k in 0..<3 {
-                    let v = Int(mesh.triangles[3 * t + k]) + 1
-                    text.add(" ")
-                    text.add(v)
-                    text.add("//")
-                    text.add(v)
-                }
-                text.add("\n")
-            }
-        }
+        text.addRows("v", mesh.vertices, width: 3, digits: 4)
+        text.addRows("vn", mesh.normals, width: 3, digits: 5)
+        text.addFaces(mesh, textureCorners: nil)
         return text.bytes
     }
 
@@ -76,6 +54,40 @@ public enum MeshFile {
             if part < groups.count { groups[part].1.append(t) } else { rest.append(t) }
         }
         return (groups + [("rest", rest)]).filter { !$0.1.isEmpty }
+    }
+}
+
+extension ASCIIText {
+    /// Lines of a keyword and `width` numbers each.
+    mutating func addRows(_ keyword: String, _ values: [Float], width: Int, digits: Int) {
+        for i in 0..<values.count / width {
+            add(keyword)
+            for k in 0..<width {
+                add(" ")
+                add(values[width * i + k], digits)
+            }
+            add("\n")
+        }
+    }
+
+    /// The triangles, group by group: vertex, texture coordinate where there are any, and normal of each corner.
+    mutating func addFaces(_ mesh: Mesh, textureCorners: [Int32]?) {
+        for (part, triangles) in MeshFile.groups(mesh) {
+            if !part.isEmpty { add("g \(part)\n") }
+            for t in triangles {
+                add("f")
+                for k in 0..<3 {
+                    let v = Int(mesh.triangles[3 * t + k]) + 1
+                    add(" ")
+                    add(v)
+                    add("/")
+                    if let textureCorners { add(Int(textureCorners[3 * t + k]) + 1) }
+                    add("/")
+                    add(v)
+                }
+                add("\n")
+            }
+        }
     }
 }
 

@@ -13,35 +13,11 @@ extension MeshFile {
         text.add("# garface head, millimetres, x to the subject's left, y up, z out of the face\n")
         if !comment.isEmpty { text.add("# \(comment.split(separator: "\n").joined(separator: " "))\n") }
         text.add("mtllib \(library)\n")
-        for (name, values, digits, width) in [
-            ("v", mesh.vertices, 4, 3), ("vt", layout.coordinates, 6, 2), ("vn", mesh.normals, 5, 3),
-        ] {
-            for i in 0..<values.count / width {
-                text.add(name)
-                for k in 0..<width {
-                    text.add(" ")
-                    text.add(values[width * i + k], digits)
-                }
-                text.add("\n")
-            }
-        }
+        text.addRows("v", mesh.vertices, width: 3, digits: 4)
+        text.addRows("vt", layout.coordinates, width: 2, digits: 6)
+        text.addRows("vn", mesh.normals, width: 3, digits: 5)
         text.add("usemtl head\n")
-        for (part, triangles) in groups(mesh) {
-            if !part.isEmpty { text.add("g \(part)\n") }
-            for t in triangles {
-                text.add("f")
-                for k in 0..<3 {
-                    let v = Int(mesh.triangles[3 * t + k]) + 1
-                    text.add(" ")
-                    text.add(v)
-                    text.add("/")
-                    text.add(Int(layout.triangles[3 * t + k]) + 1)
-                    text.add("/")
-                    text.add(v)
-                }
-                text.add("\n")
-            }
-        }
+        text.addFaces(mesh, textureCorners: layout.triangles)
         return text.bytes
     }
 

@@ -81,11 +81,12 @@ enum HeadBench {
         var points = [Float](repeating: 0, count: 3 * head.landmarks.count)
         let basis = Double(4 * n * (head.identityCount + head.expressionCount))
         let group = "head, \(head.vertexCount) vertices, \(head.identityCount) + \(head.expressionCount) coefficients"
-        func mesh() { head.vertices(identity: identity.pointer, expression: expression.pointer, into: vertices.pointer) }
+        let evaluator = HeadEvaluator(head)      // heads of every geometry
+        func mesh() { evaluator.forward(identity: identity.pointer, expression: expression.pointer, into: vertices.pointer) }
         func back() {
             normalsOf.backward(
                 vertices.pointer, normals: normals.pointer, dNormals: dNormals.pointer, dVertices: dVertices.pointer)
-            head.verticesBackward(dVertices.pointer, dIdentity: dIdentity.pointer, dExpression: dExpression.pointer)
+            evaluator.backward(dVertices.pointer, dIdentity: dIdentity.pointer, dExpression: dExpression.pointer)
         }
         func forward() {
             mesh()

@@ -240,8 +240,9 @@ class Trainer:
             spread = w.square().mean()
             self.codes.add(distributed.gather(w[:len(x)].detach().float().cpu(), self.world))
             terms["codes"] = self.codes.loss(self.g.style(draw.everywhere(CODES, a.latent)))
-        loss = (a.adversarial * terms.get("adv", 0.0) + a.reconstruction * (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
-                                         + a.half_weight * terms.get("half l1", 0.0) + a.crop_weight * terms.get("crop l1", 0.0))
+        rebuilt_loss = (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
+                        + a.half_weight * terms.get("half l1", 0.0) + a.crop_weight * terms.get("crop l1", 0.0))
+        loss = (a.adversarial * terms.get("adv", 0.0) + a.reconstruction * rebuilt_loss
                 + a.consistency * terms["shape fake"] + a.landmark_weight * (terms["points fake"] + terms["other z"])
                 + a.identity_weight * terms["person moved"] + a.codes_weight * terms["codes"] + 1e-3 * spread)
         self.optimise(self.og, loss)
