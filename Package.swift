@@ -36,13 +36,16 @@ let package = Package(
         .target(name: "CViewPage", exclude: ["page"], cSettings: [.unsafeFlags(["-std=c23"])]),
         .target(name: "CDefaultModels", exclude: ["models"], cSettings: [.unsafeFlags(["-std=c23"])]),
 
+        // Vector code for the renderer's convolutions, used where the processor has AVX-512
+        .target(name: "CKernels"),
+
         // The method, bottom to top
         .target(
-            name: "Numerics", dependencies: ["COpenBLAS"] + (hasOneDNN ? ["COneDNN"] : []),
+            name: "Numerics", dependencies: ["COpenBLAS", "CKernels"] + (hasOneDNN ? ["COneDNN"] : []),
             swiftSettings: numericsSettings, linkerSettings: hasOneDNN ? [.linkedLibrary("dnnl")] : []),
         .target(name: "FaceModel", dependencies: ["Numerics", "CDefaultModels"]),
-        .target(name: "Rasterizer", dependencies: ["Numerics", "FaceModel"]),
-        .target(name: "Renderer", dependencies: ["Numerics", "CDefaultModels"]),
+        .target(name: "Rasterizer", dependencies: ["Numerics", "CKernels", "FaceModel"]),
+        .target(name: "Renderer", dependencies: ["Numerics", "CKernels", "CDefaultModels"]),
         .target(name: "Inversion", dependencies: ["Numerics", "FaceModel", "CDefaultModels"]),
         .target(name: "Fitting", dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion"]),
         .target(

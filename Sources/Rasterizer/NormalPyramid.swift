@@ -21,6 +21,8 @@ public final class NormalPyramid<T: Scalar> {
     private let dLevels: [Tensor<T>]
     private let dFine: Tensor<T>?
     private let neighbours: TriangleNeighbours
+    /// In single precision only: double is for checks.
+    private let candidates: TriangleCandidates?
     private let lastNdc: Tensor<T>
     private let lastNormals: Tensor<T>
 
@@ -44,6 +46,7 @@ public final class NormalPyramid<T: Scalar> {
             dLevels = sizes.map { Tensor([1, 3, $0, $0]) }
         }
         neighbours = TriangleNeighbours(triangles: triangles)
+        candidates = T.self == Float.self ? TriangleCandidates(triangleCount: triangles.count / 3) : nil
         lastNdc = Tensor([vertexCount, 3])
         lastNormals = Tensor([vertexCount, 3])
     }
@@ -53,11 +56,16 @@ public final class NormalPyramid<T: Scalar> {
     public func forward(ndc: UnsafePointer<T>, normals: UnsafePointer<T>, freezeCoverage: Bool = false) {
         lastNdc.pointer.update(from: ndc, count: 3 * vertexCount)
         lastNormals.pointer.update(from: normals, count: 3 * vertexCount)
+        if let candidates, !freezeCoverage, !triangles.isEmpty {
+            triangles.withUnsafeBufferPointer {
+                candidates.update(UnsafeRawPointer(ndc).assumingMemoryBound(to: Float.self), $0)
+            }
+        }
         for (i, buffer) in buffers.enumerated() {
             if freezeCoverage {
                 updateBarycentrics(vertices: ndc, triangles: triangles, in: buffer)
             } else {
-                rasterize(vertices: ndc, vertexCount: vertexCount, triangles: triangles, into: buffer)
+                rasterize(vertices: ndc, vertexCount: vertexCount, triangles: triangles, among: candidates, into: buffer)
             }
             buffer.interpolate(
                 normals, channels: 3, triangles: triangles, into: (fine ?? maps[i]).pointer,

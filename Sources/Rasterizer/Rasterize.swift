@@ -12,10 +12,19 @@ let insideTolerance = 1e-6
 public func rasterize<T: Scalar>(
     vertices: UnsafePointer<T>, vertexCount: Int, triangles: [Int32], into buffer: RasterBuffer<T>
 ) {
+    rasterize(vertices: vertices, vertexCount: vertexCount, triangles: triangles, among: nil, into: buffer)
+}
+
+/// The same, looking only at `candidates` that were updated for these vertices (nil: at all triangles).
+func rasterize<T: Scalar>(
+    vertices: UnsafePointer<T>, vertexCount: Int, triangles: [Int32], among candidates: TriangleCandidates?,
+    into buffer: RasterBuffer<T>
+) {
     buffer.reserveScreen(vertexCount)
     toScreen(vertices, vertexCount, buffer.width, buffer.height, buffer.screen)
+    let list = candidates?.near(width: buffer.width, height: buffer.height)
     triangles.withUnsafeBufferPointer {
-        rasterizeScreen(buffer.screen, $0, buffer.width, buffer.height, buffer.ids, buffer.zBuffer)
+        rasterizeScreen(buffer.screen, $0, list, buffer.width, buffer.height, buffer.ids, buffer.zBuffer)
     }
     updateBarycentrics(vertices: vertices, triangles: triangles, in: buffer)
 }
@@ -84,13 +93,14 @@ func toScreen<T: Scalar>(
 /// Most triangles of a head are smaller than a pixel: the loop is built to reject those early, and steps edge functions
 /// along the rows of the others' bounding boxes.
 func rasterizeScreen(
-    _ v: UnsafePointer<Double>, _ triangles: UnsafeBufferPointer<Int32>, _ width: Int, _ height: Int,
-    _ ids: UnsafeMutablePointer<Int32>, _ zBuffer: UnsafeMutablePointer<Double>
+    _ v: UnsafePointer<Double>, _ triangles: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<Int32>?, _ width: Int,
+    _ height: Int, _ ids: UnsafeMutablePointer<Int32>, _ zBuffer: UnsafeMutablePointer<Double>
 ) {
     ids.update(repeating: -1, count: width * height)
     zBuffer.update(repeating: -.infinity, count: width * height)
     let right = Double(width - 1), bottom = Double(height - 1)
-    for t in 0..<triangles.count / 3 {
+    for k in 0..<(list?.count ?? triangles.count / 3) {
+        let t = list.map { Int($0[k]) } ?? k
         let a = v + 3 &* Int(triangles[3 &* t]), b = v + 3 &* Int(triangles[3 &* t &+ 1])
         let c = v + 3 &* Int(triangles[3 &* t &+ 2])
         let ax = a[0], ay = a[1], bx = b[0], by = b[1], cx = c[0], cy = c[1]

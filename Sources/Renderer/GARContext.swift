@@ -5,11 +5,16 @@ import Numerics
 public final class GARContext<T: Scalar>: @unchecked Sendable {
     public let model: GAR<T>
     public let batch: Int
+    /// Whether it works in blocks of 16 channels: in single precision, with AVX-512, where all numbers of channels are
+    /// multiples of 16.
+    public var isBlocked: Bool { blocked != nil }
     /// Side of the picture.
     public var size: Int { resolutions[resolutions.count - 1] }
     /// The picture of the last forward pass, [B, 3, size, size], about -1 to 1.
-    public var image: Tensor<T> { rgbs.last!.output }
+    public var image: Tensor<T> { blocked.map { $0.image as AnyObject as! Tensor<T> } ?? rgbs.last!.output }
 
+    /// Does the work where the model and the processor suit it; the planar layers are then not set up.
+    private let blocked: BlockedGAR?
     private let layers: [RenderLayerContext<T>]
     private let rgbs: [ToRGBContext<T>]
     private let injections: [NormalInjectionContext<T>]
@@ -49,6 +54,16 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
         self.batch = batch
         resolutions = c.resolutions.filter { $0 <= side }
         noiseSizes = c.noiseSizes.filter { $0 <= side }
+        if let single = model as AnyObject as? GAR<Float>, BlockedGAR.supports(single) {
+            blocked = try BlockedGAR(single, batch: batch, resolutions: resolutions)
+            (layers, rgbs, injections, dRGBs) = ([], [], [], [])
+            scratch = RenderScratch(c, batch: batch, resolutions: [])
+            constant = Tensor([0])
+            wPlus = Tensor([batch, c.styleCount, c.latentSize])
+            (gradient, nextGradient) = (Tensor([0]), Tensor([0]))
+            return
+        }
+        blocked = nil
         layers = try zip(model.layers, noiseSizes).map { try RenderLayerContext($0, batch: batch, resolution: $1) }
         rgbs = zip(model.toRGBs, resolutions).map { ToRGBContext($0, batch: batch, resolution: $1) }
         injections = try zip(model.injections, resolutions).map {
@@ -76,6 +91,11 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
         checkNormals(normals)
         if let noise { checkNoise(noise) }
         self.wPlus.copy(from: wPlus)
+        if let blocked {
+            blocked.forward(wPlus: single(self.wPlus).pointer, normals: single(normals), noise: noise.map(single))
+            ready = true
+            return
+        }
         for (injection, map) in zip(injections, normals) { injection.forward(map) }
 
         var input = constant
@@ -111,6 +131,11 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
         if let dNormals { checkNormals(dNormals) }
         if let dNoise { checkNoise(dNoise) }
         if dWPlus == nil && dNormals == nil && dNoise == nil { return }
+        if let blocked {
+            blocked.backward(
+                dImage: single(dImage), dWPlus: dWPlus.map(single), dNormals: dNormals.map(single), dNoise: dNoise.map(single))
+            return
+        }
 
         let latent = model.configuration.latentSize
         dRGBs.last!.copy(from: dImage)
@@ -138,6 +163,10 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
         }
     }
 
+    /// Called where T is Float.
+    private func single(_ t: Tensor<T>) -> Tensor<Float> { unsafeDowncast(t as AnyObject, to: Tensor<Float>.self) }
+    private func single(_ t: [Tensor<T>]) -> [Tensor<Float>] { t.map(single) }
+
     private var wStride: Int { model.styleCount * model.configuration.latentSize }
 
     /// Render layers of a level: one at 4x4, two above.
@@ -163,14 +192,14 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
     }
 
     private func checkNormals(_ maps: [Tensor<T>]) {
-        precondition(maps.count == injections.count, "normal maps: one for every resolution")
+        precondition(maps.count == resolutions.count, "normal maps: one for every resolution")
         for (map, r) in zip(maps, resolutions) {
             precondition(map.count == batch * 3 * r * r, "normal maps: [batch, 3, r, r]")
         }
     }
 
     private func checkNoise(_ maps: [Tensor<T>]) {
-        precondition(maps.count == layers.count, "noise maps: one for every layer")
+        precondition(maps.count == noiseSizes.count, "noise maps: one for every layer")
         for (map, r) in zip(maps, noiseSizes) {
             precondition(map.count == r * r || map.count == batch * r * r, "noise maps: [batch or 1, 1, r, r]")
         }

@@ -6,6 +6,8 @@ public final class ConvolutionWeights<T: Scalar>: @unchecked Sendable {
     public let outputChannels: Int
     /// As the plain convolution wants them: [out,in,k,k], or [in,out,k,k] for the transposed kind.
     let plainWeights: Tensor<T>
+    /// As the blocked convolution wants them, forward and towards the input.
+    let transformed = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
     #if GARFACE_ONEDNN
         let blocked = OneDNNWeightCache()
     #endif
@@ -24,13 +26,19 @@ public final class ConvolutionWeights<T: Scalar>: @unchecked Sendable {
         plainWeights = kind == .up3x3 ? Self.swapChannels(weights) : weights
     }
 
-    private static func swapChannels(_ w: Tensor<T>) -> Tensor<T> {
+    static func swapChannels(_ w: Tensor<T>) -> Tensor<T> {
         let (o, i, k2) = (w.shape[0], w.shape[1], w.shape[2] * w.shape[3])
         let result = Tensor<T>([i, o, w.shape[2], w.shape[3]])
         for a in 0..<o {
             for b in 0..<i { (result.pointer + (b * o + a) * k2).update(from: w.pointer + (a * i + b) * k2, count: k2) }
         }
         return result
+    }
+
+    /// [out, in, k, k]; not for the transposed kind.
+    public var plain: Tensor<T> {
+        precondition(kind != .up3x3)
+        return plainWeights
     }
 
     /// A convolution of maps [batch, in, height, width] with these weights, with its own scratch memory.
@@ -58,6 +66,13 @@ public final class Convolution<T: Scalar>: @unchecked Sendable {
         inputShape = [batch, weights.inputChannels, height, width]
         outputShape = [batch, weights.outputChannels, kind.outputLength(height), kind.outputLength(width)]
         transposed = kind == .up3x3
+        if weights.path == .best, let narrow = NarrowConvolution.Engine(weights, batch: batch, height: height, width: width),
+            let erased = narrow as AnyObject as? ConvolutionEngine<T>
+        {
+            path = weights.path
+            engine = erased
+            return
+        }
         let plain = PlainConvolution(
             kind, batch: batch, inputChannels: weights.inputChannels, outputChannels: weights.outputChannels, height: height,
             width: width)

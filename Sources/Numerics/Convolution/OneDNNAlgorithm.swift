@@ -29,13 +29,14 @@
             try (try? OneDNNPrimitivePair(g, .best(for: g))) ?? OneDNNPrimitivePair(g, .direct)
         }
 
-        /// Throws where oneDNN has no such algorithm for the shape on this processor.
-        init(_ g: PlainConvolution, _ algorithm: OneDNNAlgorithm) throws {
+        /// Throws where oneDNN has no such algorithm for the shape on this processor. `maps` are in the layout given, or in
+        /// one that oneDNN chooses.
+        init(_ g: PlainConvolution, _ algorithm: OneDNNAlgorithm, maps: dnnl_format_tag_t = dnnl_format_tag_any) throws {
             let code = algorithm.code
-            let any = dnnl_format_tag_any
-            var source = try OneDNN.descriptor([g.batch, g.inputChannels, g.inputHeight, g.inputWidth], any)
-            var target = try OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], any)
-            var kernel = try OneDNN.descriptor([g.outputChannels, g.inputChannels, g.kernel, g.kernel], any)
+            var source = try OneDNN.descriptor([g.batch, g.inputChannels, g.inputHeight, g.inputWidth], maps)
+            var target = try OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], maps)
+            var kernel = try OneDNN.descriptor(
+                [g.outputChannels, g.inputChannels, g.kernel, g.kernel], dnnl_format_tag_any)
             let strides = [Int64](repeating: Int64(g.stride), count: 2)
             let before = [Int64](repeating: Int64(g.padding), count: 2)
             let after = [

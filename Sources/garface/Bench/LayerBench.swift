@@ -37,6 +37,39 @@ enum GARLayers {
     }
 }
 
+/// One convolution as the renderer runs it: on blocked maps where it can, or else on planes.
+private struct LayerRun {
+    private let x, y: Tensor<Float>
+    private let work: (Bool) -> Void
+
+    init(_ weights: ConvolutionWeights<Float>, batch: Int, side: Int, _ rng: inout RandomGenerator) throws {
+        func maps(_ shape: [Int]) -> Tensor<Float> {
+            let t = Tensor<Float>(shape)
+            rng.fillNormal(t)
+            return t
+        }
+        if BlockedConvolution.supports(weights.kind, inputs: weights.inputChannels, outputs: weights.outputChannels) {
+            let c = try BlockedConvolution(weights, batch: batch, height: side, width: side)
+            let x = maps(c.inputShape), y = maps(c.outputShape), scratch = Tensor<Float>([max(1, c.scratchCount)])
+            (self.x, self.y) = (x, y)
+            work = { backward in
+                if backward {
+                    c.backward(y.pointer, x.pointer, scratch: scratch.pointer)
+                } else {
+                    c.forward(x.pointer, y.pointer, scratch: scratch.pointer)
+                }
+            }
+        } else {
+            let c = try weights.convolution(batch: batch, height: side, width: side)
+            let x = maps(c.inputShape), y = maps(c.outputShape)
+            (self.x, self.y) = (x, y)
+            work = { $0 ? c.backward(y.pointer, x.pointer) : c.forward(x.pointer, y.pointer) }
+        }
+    }
+
+    func callAsFunction(backward: Bool) { work(backward) }
+}
+
 /// Every convolution of a renderer alone, forward and towards its input.
 enum LayerBench {
     static func rows(_ configuration: GARConfiguration, batch: Int, _ clock: BenchClock) throws -> [BenchRow] {
@@ -47,14 +80,9 @@ enum LayerBench {
             let kernel = layer.kind.kernelSize
             let weights = Tensor<Float>([layer.outputs, layer.inputs, kernel, kernel])
             rng.fillNormal(weights)
-            let convolution = try ConvolutionWeights(weights, kind: layer.kind).convolution(
-                batch: batch, height: layer.side, width: layer.side)
-            let x = Tensor<Float>(convolution.inputShape), y = Tensor<Float>(convolution.outputShape)
-            rng.fillNormal(x)
+            let run = try LayerRun(ConvolutionWeights(weights, kind: layer.kind), batch: batch, side: layer.side, &rng)
             for backward in [false, true] {
-                let timing = clock.time {
-                    if backward { convolution.backward(y.pointer, x.pointer) } else { convolution.forward(x.pointer, y.pointer) }
-                }
+                let timing = clock.time { run(backward: backward) }
                 var row = BenchRow(
                     group: backward ? "convolutions, towards the input" : "convolutions, forward", name: layer.name,
                     timing: timing, flops: Double(batch) * layer.flops)

@@ -1,0 +1,111 @@
+// Kernels for 16-lane vectors (AVX-512) that Swift code cannot express: the convolutions of the renderer and the
+// element-wise work between them. Every one has a plain counterpart in Swift and is tested against it.
+//
+// "Blocked" maps hold 16 channels of a pixel side by side: [channels / 16][height][width][16].
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+/// Whether this processor has the instructions; nothing else here may be called where it has not.
+bool garface_kernels_available(void);
+
+// 3x3 convolution, padding 1, by Winograd's algorithm F(4x4, 3x3), on blocked maps of one sample.
+
+/// Numbers of transformed weights.
+size_t garface_winograd_weight_count(int inputs, int outputs);
+/// `w` is [outputs][inputs][3][3]. `mirrored`: the weights of the adjoint, which takes `outputs` channels to `inputs`.
+void garface_winograd_weights(const float *w, int inputs, int outputs, bool mirrored, float *u);
+/// Numbers of working memory for each part.
+size_t garface_winograd_scratch(int inputs, int outputs, int height, int width);
+/// Part `part` of `parts` of `y = conv(x * scale)`; `scale` [inputs], or NULL.
+void garface_winograd(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height,
+                      int width, float *scratch, int part, int parts);
+
+// Transposed 3x3 convolution of stride 2, [height][width] to [2 height + 1][2 width + 1], and its adjoint, by a nested
+// algorithm F(4, 2): even outputs along a side see two taps, 5 multiplications for 4 of them; odd ones see one tap.
+
+size_t garface_up_weight_count(int inputs, int outputs);
+/// `w` is [outputs][inputs][3][3] of the transposed convolution; `adjoint`: the weights for `garface_up_adjoint`.
+void garface_up_weights(const float *w, int inputs, int outputs, bool adjoint, float *u);
+/// `height` and `width` are those of the small map; `inputs` and `outputs` those of the call.
+size_t garface_up_scratch(int inputs, int outputs, int height, int width);
+void garface_up(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height, int width,
+                float *scratch, int part, int parts);
+/// `dx` [inputs of the convolution] from `dy`; `inputs` are the channels of `dy`.
+void garface_up_adjoint(const float *dy, const float *u, float *dx, int inputs, int outputs, int height, int width,
+                        float *scratch, int part, int parts);
+
+// 3x3 convolution, padding 1, between few channels of ordinary (planar) maps [channels][height][width] of one sample:
+//   y = a(conv(x * g))  and, where asked for,  sum = y / sqrt 2 + the 1x1 convolution of `skip`
+// a: `+ bias`, then leaky ReLU (slope 0.2, gain sqrt 2), where there is a bias. g: the derivative of that ReLU whose output
+// was `gate`, times `gate_gain`, where there is a gate. Every result is computed from the same sums in any number of parts.
+struct garface_narrow {
+    int inputs, outputs, height, width;
+    const float *x, *gate;
+    float gate_gain;
+    /// [outputs][inputs][3][3]
+    const float *weights;
+    const float *bias;
+    /// [skip_inputs][height][width] and [outputs][skip_inputs].
+    int skip_inputs;
+    const float *skip, *skip_weights;
+    /// `y`, or with `adds` what is added to it; may be NULL where there is `sum`.
+    float *y;
+    bool adds;
+    float *sum;
+    /// The share of y in `sum`.
+    float sum_gain;
+};
+/// Numbers of working memory for each part.
+size_t garface_narrow_scratch(int inputs, int width);
+void garface_narrow(const struct garface_narrow *n, float *scratch, int part, int parts);
+
+// The element-wise work of one render layer on one sample, blocked maps of `channels` (a multiple of 16) and of `height` x
+// `width` pixels, whose number is a multiple of 16:
+//   out = act(y * d[c] * scale[p] + shift[p] + noise_weight * noise[p] + bias[c])
+
+struct garface_render {
+    int channels, height, width;
+    /// Of the convolution; or, for an up-sampling layer, NULL where `unblurred` [height + 1][width + 1] is given.
+    const float *unblurred;
+    float *y;
+    const float *d, *scale, *shift, *noise, *bias;
+    float noise_weight;
+    float *out;
+    /// `out * style[c]`, for convolutions that do not do this themselves; or NULL.
+    const float *style;
+    float *modulated;
+    /// [3][channels]: the picture `rgb[k] = rgb_bias[k] + sum over c of rgb_weights[k, c] * out[c]`, [3][height][width]; or NULL.
+    const float *rgb_weights, *rgb_bias;
+    float *rgb;
+};
+/// Numbers of working memory for each part.
+size_t garface_render_scratch(int width);
+void garface_render(const struct garface_render *r, float *scratch, int part, int parts);
+
+/// The gradient to `y` from those to `out`: from the layer above (to its modulated input), and from the picture.
+struct garface_render_backward {
+    int channels, height, width;
+    const float *above, *above_style;
+    const float *rgb_gradient, *rgb_weights;
+    const float *out, *y, *d, *scale;
+    float *dy;
+    /// Added to, unless NULL.
+    float *d_scale, *d_shift, *d_noise;
+    float noise_weight;
+    /// For each part 5 x [channels], overwritten: over the part's pixels the sums of above * out, dy * y, and of
+    /// rgb_gradient[k] * out; or NULL.
+    float *sums;
+};
+void garface_render_backward(const struct garface_render_backward *r, int part, int parts);
+
+/// The adjoint of the blur after an up-convolution: [height][width] to [height + 1][width + 1].
+void garface_blur_adjoint(const float *dy, float *du, int channels, int height, int width, float *scratch, int part, int parts);
+
+// Which triangles a rasteriser has to look at. These two run on every processor.
+
+/// Triangles of `count` that may face the viewer, ascending, into `ids`, and their boxes (left, right, bottom, top; each
+/// [count], of which the first so many are set) into `boxes`; vertices are [..][3] in -1...1, y up. Returns how many.
+int garface_front_triangles(const float *vertices, const int *triangles, int count, int *ids, float *boxes);
+/// Of the `n` triangles found those whose box may hold a pixel's centre, into `chosen` [count + 16]. Returns how many.
+int garface_triangles_near_centres(const float *boxes, int count, int n, const int *ids, int width, int height, int *chosen);

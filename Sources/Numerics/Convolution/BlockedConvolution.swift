@@ -1,0 +1,159 @@
+import CKernels
+
+/// A 3x3 convolution of single-precision maps whose channels lie in blocks of 16, `[channels / 16][height][width][16]` for
+/// each sample: what the renderer works with where the processor has AVX-512, so that nothing is reordered between layers.
+///
+/// Its own Winograd code, or oneDNN's direct one where maps are so small that reading the transformed weights would take
+/// longer than it saves. One thread at a time.
+public final class BlockedConvolution {
+    /// What computes it.
+    public enum Engine: Sendable { case winograd, direct }
+
+    public let engine: Engine
+    public let inputShape: [Int]
+    public let outputShape: [Int]
+    /// Numbers of working memory that `forward` and `backward` need.
+    public let scratchCount: Int
+
+    private let kind: ConvolutionKind
+    private let batch, inputs, outputs, height, width, parts: Int
+    private let forwardWeights, adjointWeights: Tensor<Float>?
+    private let scratchPerPart: Int
+    #if GARFACE_ONEDNN
+        private let direct: BlockedOneDNN?
+    #endif
+
+    /// Whether convolutions of this kind and these channels can be computed here.
+    public static func supports(_ kind: ConvolutionKind, inputs: Int, outputs: Int) -> Bool {
+        garface_kernels_available() && (kind == .same3x3 || kind == .up3x3) && inputs % 16 == 0 && outputs % 16 == 0
+    }
+
+    /// Sides of the input from which on Winograd's way is the quicker one (measured).
+    private static func leastSide(_ kind: ConvolutionKind) -> Int { 12 }
+
+    /// - Parameter engine: nil takes the quicker one.
+    public init(
+        _ weights: ConvolutionWeights<Float>, batch: Int = 1, height: Int, width: Int, engine wanted: Engine? = nil
+    ) throws {
+        let (i, o, kind) = (weights.inputChannels, weights.outputChannels, weights.kind)
+        guard Self.supports(kind, inputs: i, outputs: o) else {
+            throw GarfaceError(.invalidArgument, "blocked convolution: needs AVX-512, 3x3 kernels and multiples of 16 channels")
+        }
+        (self.kind, self.batch, inputs, outputs, self.height, self.width) = (kind, batch, i, o, height, width)
+        inputShape = [batch, i, height, width]
+        outputShape = [batch, o, kind.outputLength(height), kind.outputLength(width)]
+        parts = partCount()
+        var engine = wanted ?? (min(height, width) < Self.leastSide(kind) ? .direct : .winograd)
+        #if GARFACE_ONEDNN
+            let plain = PlainConvolution(
+                kind, batch: batch, inputChannels: i, outputChannels: o, height: height, width: width)
+            direct = engine == .direct ? try? BlockedOneDNN(plain, weights.blocked, plain: weights.plainWeights) : nil
+            if direct == nil { engine = .winograd }
+        #else
+            engine = .winograd
+        #endif
+        self.engine = engine
+        if engine == .direct {
+            (forwardWeights, adjointWeights, scratchPerPart, scratchCount) = (nil, nil, 0, 0)
+            return
+        }
+        let up = kind == .up3x3
+        func transformed(adjoint: Bool) -> Tensor<Float> {
+            let plain = weights.unswapped()
+            let u = Tensor<Float>([up ? garface_up_weight_count(Int32(i), Int32(o)) : garface_winograd_weight_count(Int32(i), Int32(o))])
+            let make = up ? garface_up_weights : garface_winograd_weights
+            make(plain.pointer, Int32(i), Int32(o), adjoint, u.pointer)
+            return u
+        }
+        forwardWeights = weights.transformed.forward.value { transformed(adjoint: false) }
+        adjointWeights = weights.transformed.adjoint.value { transformed(adjoint: true) }
+        let size = up ? garface_up_scratch : garface_winograd_scratch
+        let (h, w) = (Int32(height), Int32(width))
+        let numbers = max(size(Int32(i), Int32(o), h, w), size(Int32(o), Int32(i), h, w))
+        scratchPerPart = (numbers + 15) / 16 * 16
+        scratchCount = parts * scratchPerPart
+    }
+
+    /// Whether `forward` multiplies by a scale for each channel; otherwise it wants its input multiplied already.
+    public var takesScale: Bool { engine == .winograd }
+
+    /// `y = conv(x * scale)`; y is overwritten.
+    /// - Parameter scale: [batch, inputs], or nil.
+    public func forward(
+        _ x: UnsafePointer<Float>, scale: UnsafePointer<Float>? = nil, _ y: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutablePointer<Float>
+    ) {
+        #if GARFACE_ONEDNN
+            if let direct {
+                kind == .up3x3 ? direct.adjoint(x, y) : direct.forward(x, y)
+                return
+            }
+        #endif
+        let (i, o, h, w) = (Int32(inputs), Int32(outputs), Int32(height), Int32(width))
+        let (from, to) = (inputShape[1...].reduce(1, *), outputShape[1...].reduce(1, *))
+        let run = kind == .up3x3 ? garface_up : garface_winograd
+        let u = forwardWeights!.pointer, count = parts, each = scratchPerPart
+        for n in 0..<batch {
+            let (xn, yn, sn) = (x + n * from, y + n * to, scale.map { $0 + n * inputs })
+            inParts(count) { part in
+                run(xn, sn, u, yn, i, o, h, w, scratch + part * each, Int32(part), Int32(count))
+            }
+        }
+    }
+
+    /// The gradient to the (scaled) input: `dx = conv^T(dy)`; dx is overwritten.
+    public func backward(
+        _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    ) {
+        #if GARFACE_ONEDNN
+            if let direct {
+                kind == .up3x3 ? direct.forward(dy, dx) : direct.adjoint(dy, dx)
+                return
+            }
+        #endif
+        let (i, o, h, w) = (Int32(inputs), Int32(outputs), Int32(height), Int32(width))
+        let (to, from) = (inputShape[1...].reduce(1, *), outputShape[1...].reduce(1, *))
+        let u = adjointWeights!.pointer, count = parts, each = scratchPerPart, up = kind == .up3x3
+        for n in 0..<batch {
+            let (gn, xn) = (dy + n * from, dx + n * to)
+            inParts(count) { part in
+                let memory = scratch + part * each
+                if up {
+                    garface_up_adjoint(gn, u, xn, o, i, h, w, memory, Int32(part), Int32(count))
+                } else {
+                    garface_winograd(gn, nil, u, xn, o, i, h, w, memory, Int32(part), Int32(count))
+                }
+            }
+        }
+    }
+}
+
+extension ConvolutionWeights {
+    /// As [out, in, k, k], whatever the kind.
+    func unswapped() -> Tensor<Float> {
+        let plain = plainWeights as AnyObject as! Tensor<Float>
+        return kind == .up3x3 ? ConvolutionWeights<Float>.swapChannels(plain) : plain
+    }
+}
+
+/// Ordinary maps to blocked ones and back, for tests and set-up.
+public enum BlockedMaps {
+    /// [batch, channels, area] to blocked; `channels` is a multiple of 16.
+    public static func pack(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, batch: Int, channels: Int, area: Int) {
+        for n in 0..<batch {
+            for c in 0..<channels {
+                let from = x + (n * channels + c) * area, to = y + (n * channels + c / 16 * 16) * area + c % 16
+                for p in 0..<area { to[16 * p] = from[p] }
+            }
+        }
+    }
+
+    public static func unpack(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, batch: Int, channels: Int, area: Int) {
+        for n in 0..<batch {
+            for c in 0..<channels {
+                let to = y + (n * channels + c) * area, from = x + (n * channels + c / 16 * 16) * area + c % 16
+                for p in 0..<area { to[p] = from[16 * p] }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import CKernels
+
+/// The triangles that may show at all, found once for a pose, and of those the ones that may cover a pixel's centre at some
+/// size of picture. Nothing that shows is missed: the rasteriser decides, in double precision, about what is left.
+final class TriangleCandidates {
+    private let total: Int
+    private let front, chosen: UnsafeMutablePointer<Int32>
+    private let boxes: UnsafeMutablePointer<Float>
+    private var count = 0
+
+    init(triangleCount: Int) {
+        total = triangleCount
+        front = .allocate(capacity: total)
+        chosen = .allocate(capacity: total + 16)
+        boxes = .allocate(capacity: 4 * total)
+    }
+
+    deinit {
+        front.deallocate()
+        chosen.deallocate()
+        boxes.deallocate()
+    }
+
+    /// For vertices [V,3] in NDC.
+    func update(_ vertices: UnsafePointer<Float>, _ triangles: UnsafeBufferPointer<Int32>) {
+        count = Int(garface_front_triangles(vertices, triangles.baseAddress!, Int32(total), front, boxes))
+    }
+
+    /// Ascending; valid until the next call.
+    func near(width: Int, height: Int) -> UnsafeBufferPointer<Int32> {
+        let n = garface_triangles_near_centres(boxes, Int32(total), Int32(count), front, Int32(width), Int32(height), chosen)
+        return UnsafeBufferPointer(start: chosen, count: Int(n))
+    }
+}

@@ -1,0 +1,130 @@
+import Numerics
+import Testing
+
+/// The renderer's own convolutions (AVX-512) against the plain loops, where this processor has the instructions.
+@Suite(.serialized, .enabled(if: BlockedConvolution.supports(.same3x3, inputs: 16, outputs: 16)))
+struct BlockedConvolutionTests {
+    /// batch, in, out, height, width: whole tiles, cut ones, single pixels, blocks of 16 and of 32 channels
+    static let sizes = [
+        [1, 16, 16, 4, 4], [2, 32, 48, 7, 9], [1, 48, 32, 12, 8], [1, 64, 32, 16, 16], [2, 16, 80, 1, 5], [1, 32, 32, 33, 21],
+        [1, 16, 32, 20, 3],
+    ]
+
+    private func compare(_ kind: ConvolutionKind, _ engine: BlockedConvolution.Engine) throws {
+        var rng = RandomGenerator(seed: 5)
+        for s in Self.sizes {
+            let weights: Tensor<Float> = randomTensor([s[2], s[1], 3, 3], &rng)
+            let exact = try ConvolutionWeights(weights.converted(to: Double.self), kind: kind, path: .reference)
+                .convolution(batch: s[0], height: s[3], width: s[4])
+            let tested = try BlockedConvolution(
+                ConvolutionWeights(weights, kind: kind), batch: s[0], height: s[3], width: s[4], engine: engine)
+            #expect(tested.inputShape == exact.inputShape && tested.outputShape == exact.outputShape)
+            let (areaIn, areaOut) = (s[3] * s[4], tested.outputShape[2] * tested.outputShape[3])
+            let x: Tensor<Float> = randomTensor(tested.inputShape, &rng), dy: Tensor<Float> = randomTensor(tested.outputShape, &rng)
+            let scale: Tensor<Float> = randomTensor([s[0], s[1]], &rng)
+            let scaled = Tensor<Float>(x.shape)
+            for k in 0..<x.count { scaled[k] = x[k] * (tested.takesScale ? scale[k / areaIn] : 1) }
+
+            let (packedX, packedY) = (Tensor<Float>(x.shape), Tensor<Float>(dy.shape))
+            let (packedDY, packedDX) = (Tensor<Float>(dy.shape), Tensor<Float>(x.shape))
+            packedY.fill(7)  // what was there must be overwritten
+            packedDX.fill(7)
+            BlockedMaps.pack(x.pointer, packedX.pointer, batch: s[0], channels: s[1], area: areaIn)
+            BlockedMaps.pack(dy.pointer, packedDY.pointer, batch: s[0], channels: s[2], area: areaOut)
+            let scratch = Tensor<Float>([tested.scratchCount])
+            tested.forward(
+                packedX.pointer, scale: tested.takesScale ? UnsafePointer(scale.pointer) : nil, packedY.pointer,
+                scratch: scratch.pointer)
+            tested.backward(packedDY.pointer, packedDX.pointer, scratch: scratch.pointer)
+            let (y, dx) = (Tensor<Float>(dy.shape), Tensor<Float>(x.shape))
+            BlockedMaps.unpack(packedY.pointer, y.pointer, batch: s[0], channels: s[2], area: areaOut)
+            BlockedMaps.unpack(packedDX.pointer, dx.pointer, batch: s[0], channels: s[1], area: areaIn)
+
+            let (expectedY, expectedDX) = (Tensor<Double>(dy.shape), Tensor<Double>(x.shape))
+            exact.forward(scaled.converted(to: Double.self).pointer, expectedY.pointer)
+            exact.backward(dy.converted(to: Double.self).pointer, expectedDX.pointer)
+            // Winograd's transforms cost a digit.
+            let bound = 2e-5 * (Double(9 * s[1]).squareRoot() + Double(9 * s[2]).squareRoot())
+            #expect(largestDifference(y.converted(to: Double.self), expectedY) < bound, "\(kind) \(s) forward")
+            #expect(largestDifference(dx.converted(to: Double.self), expectedDX) < bound, "\(kind) \(s) backward")
+        }
+    }
+
+    @Test(arguments: [ConvolutionKind.same3x3, .up3x3], [1, 2, 3]) func winograd(_ kind: ConvolutionKind, _ threads: Int) throws {
+        setThreadCount(threads)
+        defer { setThreadCount(1) }
+        try compare(kind, .winograd)
+    }
+
+    @Test(arguments: [ConvolutionKind.same3x3, .up3x3]) func direct(_ kind: ConvolutionKind) throws { try compare(kind, .direct) }
+
+    /// Every part computes its pixels from the same sums: the thread count changes nothing at all.
+    @Test(arguments: [ConvolutionKind.same3x3, .up3x3]) func threadsChangeNothing(_ kind: ConvolutionKind) throws {
+        var rng = RandomGenerator(seed: 6)
+        let weights: Tensor<Float> = randomTensor([32, 16, 3, 3], &rng), x: Tensor<Float> = randomTensor([1, 16, 32, 24], &rng)
+        var results: [[Float]] = []
+        for threads in [1, 2, 3, 2] {
+            setThreadCount(threads)
+            defer { setThreadCount(1) }
+            let c = try BlockedConvolution(ConvolutionWeights(weights, kind: kind), height: 32, width: 24, engine: .winograd)
+            let y = Tensor<Float>(c.outputShape)
+            c.forward(x.pointer, y.pointer, scratch: Tensor<Float>([c.scratchCount]).pointer)
+            results.append(y.array)
+        }
+        #expect(results.allSatisfy { $0 == results[0] })
+    }
+
+    @Test func refusesOtherChannels() throws {
+        let weights = try ConvolutionWeights(Tensor<Float>([16, 8, 3, 3]), kind: .same3x3)
+        #expect(throws: GarfaceError.self) { _ = try BlockedConvolution(weights, height: 8, width: 8) }
+    }
+
+    /// Few channels with everything a pass can do besides, at sizes that are no multiple of anything.
+    @Test(arguments: [1, 2, 3]) func narrow(_ threads: Int) throws {
+        var rng = RandomGenerator(seed: 7)
+        let root = Double(2).squareRoot()
+        func leaky(_ v: Double) -> Double { v > 0 ? v * root : v * root * 0.2 }
+        for s in [[3, 8, 5, 7], [8, 4, 17, 70], [5, 11, 9, 21], [1, 1, 1, 1], [16, 3, 4, 4], [4, 2, 3, 130], [8, 8, 40, 33]] {
+            let (i, o, area) = (s[0], s[1], s[2] * s[3])
+            let weights: Tensor<Float> = randomTensor([o, i, 3, 3], &rng)
+            let narrow = try #require(NarrowConvolution(ConvolutionWeights(weights, kind: .same3x3)))
+            let exact = try ConvolutionWeights(weights.converted(to: Double.self), kind: .same3x3, path: .reference)
+                .convolution(height: s[2], width: s[3])
+            for adjoint in [false, true] {
+                let (from, to) = adjoint ? (o, i) : (i, o)
+                let x: Tensor<Float> = randomTensor([1, from, s[2], s[3]], &rng), gate: Tensor<Float> = randomTensor(x.shape, &rng)
+                let bias: Tensor<Float> = randomTensor([to], &rng), skip: Tensor<Float> = randomTensor([5, area], &rng)
+                let skipWeights: Tensor<Float> = randomTensor([to, 5], &rng), before: Tensor<Float> = randomTensor([to, area], &rng)
+                let gated = Tensor<Double>(x.shape), convolved = Tensor<Double>([1, to, s[2], s[3]])
+                for k in 0..<x.count { gated[k] = Double(x[k]) * 0.5 * root * (gate[k] > 0 ? 1 : 0.2) }
+                adjoint ? exact.backward(gated.pointer, convolved.pointer) : exact.forward(gated.pointer, convolved.pointer)
+
+                let y = Tensor<Float>([to, area]), sum = Tensor<Float>([to, area])
+                y.copy(from: before)
+                var pass = NarrowConvolution.Pass()
+                (pass.gate, pass.gateGain, pass.bias) = (UnsafePointer(gate.pointer), 0.5, UnsafePointer(bias.pointer))
+                (pass.result, pass.adds, pass.sum, pass.sumGain) = (y.pointer, true, sum.pointer, 0.7)
+                (pass.skip, pass.skipInputs, pass.skipWeights) = (UnsafePointer(skip.pointer), 5, UnsafePointer(skipWeights.pointer))
+                let scratch = Tensor<Float>([narrow.scratchCount(width: s[3], parts: threads)])
+                narrow.run(
+                    x.pointer, height: s[2], width: s[3], adjoint: adjoint, pass, parts: threads, scratch: scratch.pointer)
+                var worst = 0.0
+                for k in 0..<y.count {
+                    let expected = leaky(convolved[k] + Double(bias[k / area])) + Double(before[k])
+                    var total = expected * 0.7
+                    for c in 0..<5 { total += Double(skip[c * area + k % area]) * Double(skipWeights[k / area * 5 + c]) }
+                    worst = max(worst, abs(Double(y[k]) - expected), abs(Double(sum[k]) - total))
+                }
+                #expect(worst < 2e-5, "\(s) adjoint \(adjoint)")
+
+                pass = NarrowConvolution.Pass()
+                pass.result = y.pointer
+                let plain = x.converted(to: Double.self)
+                adjoint ? exact.backward(plain.pointer, convolved.pointer) : exact.forward(plain.pointer, convolved.pointer)
+                narrow.run(
+                    x.pointer, height: s[2], width: s[3], adjoint: adjoint, pass, parts: threads, scratch: scratch.pointer)
+                for k in 0..<y.count { #expect(abs(Double(y[k]) - convolved[k]) < 2e-5) }
+            }
+        }
+    }
+}
