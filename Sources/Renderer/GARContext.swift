@@ -165,7 +165,7 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
 
     /// Called where T is Float.
     private func single(_ t: Tensor<T>) -> Tensor<Float> { unsafeDowncast(t as AnyObject, to: Tensor<Float>.self) }
-    private func single(_ t: [Tensor<T>]) -> [Tensor<Float>] { t.map(single) }
+    private func single(_ t: [Tensor<T>]) -> [Tensor<Float>] { unsafeBitCast(t, to: [Tensor<Float>].self) }
 
     private var wStride: Int { model.styleCount * model.configuration.latentSize }
 

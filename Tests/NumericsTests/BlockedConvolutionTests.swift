@@ -41,8 +41,11 @@ struct BlockedConvolutionTests {
             BlockedMaps.unpack(packedDX.pointer, dx.pointer, batch: s[0], channels: s[1], area: areaIn)
 
             let (expectedY, expectedDX) = (Tensor<Double>(dy.shape), Tensor<Double>(x.shape))
-            exact.forward(scaled.converted(to: Double.self).pointer, expectedY.pointer)
-            exact.backward(dy.converted(to: Double.self).pointer, expectedDX.pointer)
+            let exactX = scaled.converted(to: Double.self), exactDY = dy.converted(to: Double.self)
+            exact.forward(exactX.pointer, expectedY.pointer)
+            exact.backward(exactDY.pointer, expectedDX.pointer)
+            // A tensor's memory goes with its last mention.
+            withExtendedLifetime((packedX, packedDY, scale, scratch, exactX, exactDY, x, dy)) {}
             // Winograd's transforms cost a digit.
             let bound = 2e-5 * (Double(9 * s[1]).squareRoot() + Double(9 * s[2]).squareRoot())
             #expect(largestDifference(y.converted(to: Double.self), expectedY) < bound, "\(kind) \(s) forward")
@@ -67,8 +70,8 @@ struct BlockedConvolutionTests {
             setThreadCount(threads)
             defer { setThreadCount(1) }
             let c = try BlockedConvolution(ConvolutionWeights(weights, kind: kind), height: 32, width: 24, engine: .winograd)
-            let y = Tensor<Float>(c.outputShape)
-            c.forward(x.pointer, y.pointer, scratch: Tensor<Float>([c.scratchCount]).pointer)
+            let y = Tensor<Float>(c.outputShape), scratch = Tensor<Float>([c.scratchCount])
+            withExtendedLifetime((x, scratch)) { c.forward(x.pointer, y.pointer, scratch: scratch.pointer) }
             results.append(y.array)
         }
         #expect(results.allSatisfy { $0 == results[0] })
@@ -124,6 +127,7 @@ struct BlockedConvolutionTests {
                 narrow.run(
                     x.pointer, height: s[2], width: s[3], adjoint: adjoint, pass, parts: threads, scratch: scratch.pointer)
                 for k in 0..<y.count { #expect(abs(Double(y[k]) - convolved[k]) < 2e-5) }
+                withExtendedLifetime((x, gate, gated, bias, skip, skipWeights, plain, scratch)) {}
             }
         }
     }

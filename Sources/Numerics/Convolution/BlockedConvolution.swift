@@ -3,8 +3,8 @@ import CKernels
 /// A 3x3 convolution of single-precision maps whose channels lie in blocks of 16, `[channels / 16][height][width][16]` for
 /// each sample: what the renderer works with where the processor has AVX-512, so that nothing is reordered between layers.
 ///
-/// Its own Winograd code, or oneDNN's direct one where maps are so small that reading the transformed weights would take
-/// longer than it saves. One thread at a time.
+/// By Winograd code of its own, or by oneDNN's direct one where maps are so small that reading the transformed weights takes
+/// longer than they save. One thread at a time.
 public final class BlockedConvolution {
     /// What computes it.
     public enum Engine: Sendable { case winograd, direct }
@@ -28,8 +28,10 @@ public final class BlockedConvolution {
         garface_kernels_available() && (kind == .same3x3 || kind == .up3x3) && inputs % 16 == 0 && outputs % 16 == 0
     }
 
-    /// Sides of the input from which on Winograd's way is the quicker one (measured).
-    private static func leastSide(_ kind: ConvolutionKind) -> Int { 12 }
+    /// Whether oneDNN's direct way is the quicker one (measured): only where very many weights meet a handful of pixels.
+    private static func prefersDirect(_ weights: Int, _ height: Int, _ width: Int) -> Bool {
+        weights > 32_768 && height * width <= 16
+    }
 
     /// - Parameter engine: nil takes the quicker one.
     public init(
@@ -43,7 +45,7 @@ public final class BlockedConvolution {
         inputShape = [batch, i, height, width]
         outputShape = [batch, o, kind.outputLength(height), kind.outputLength(width)]
         parts = partCount()
-        var engine = wanted ?? (min(height, width) < Self.leastSide(kind) ? .direct : .winograd)
+        var engine = wanted ?? (Self.prefersDirect(i * o, height, width) ? .direct : .winograd)
         #if GARFACE_ONEDNN
             let plain = PlainConvolution(
                 kind, batch: batch, inputChannels: i, outputChannels: o, height: height, width: width)
@@ -62,7 +64,7 @@ public final class BlockedConvolution {
             let plain = weights.unswapped()
             let u = Tensor<Float>([up ? garface_up_weight_count(Int32(i), Int32(o)) : garface_winograd_weight_count(Int32(i), Int32(o))])
             let make = up ? garface_up_weights : garface_winograd_weights
-            make(plain.pointer, Int32(i), Int32(o), adjoint, u.pointer)
+            withExtendedLifetime(plain) { make(plain.pointer, Int32(i), Int32(o), adjoint, u.pointer) }
             return u
         }
         forwardWeights = weights.transformed.forward.value { transformed(adjoint: false) }

@@ -27,7 +27,8 @@ final class BlockedInjection {
         side = r
         self.first = first
         self.second = second
-        widening = layer.widening.flatMap { NarrowConvolution($0.convolution) }
+        let widening = layer.widening.flatMap { NarrowConvolution($0.convolution) }
+        self.widening = widening
         let half = Float(0.5).squareRoot(), (k, m) = (layer.width, layer.outputs)
         skip = Tensor([m, k])
         skipBack = Tensor([k, m])
@@ -45,9 +46,10 @@ final class BlockedInjection {
         inner = Tensor(widened.shape)
         dInner = Tensor(widened.shape)
         dWidened = Tensor(widened.shape)
-        parts = r < 32 ? 1 : partCount()
-        scratch = Tensor([max(first, second, by: { $0.scratchCount(width: r, parts: 1) < $1.scratchCount(width: r, parts: 1) })
-            .scratchCount(width: r, parts: parts)])
+        let parts = r < 32 ? 1 : partCount()
+        self.parts = parts
+        let each = [widening, first, second].compactMap { $0?.scratchCount(width: r, parts: parts) }
+        scratch = Tensor([each.max()!])
     }
 
     /// `normals` is [B, 3, r, r].
@@ -115,5 +117,3 @@ final class BlockedInjection {
         convolution.run(x, height: side, width: side, adjoint: adjoint, pass, parts: parts, scratch: scratch.pointer)
     }
 }
-
-private func max<T>(_ a: T, _ b: T, by less: (T, T) -> Bool) -> T { less(a, b) ? b : a }
