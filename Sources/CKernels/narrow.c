@@ -6,10 +6,11 @@ LANES_BEGIN
 
 static const float high = 1.41421356f, low = 0.28284271f;
 
-// A padded row: a zero, the pixels, and zeros to the end of the last vector that a block may read.
-static size_t row_size(int width) { return ((size_t)width + 15) / 16 * 16 + 80; }
+// A padded row: a zero, the pixels, and room to the end of the last vector that a block may read.
+static size_t row_size(int width) { return ((size_t)width + 15) / 16 * 16 + (width > 16 ? 80 : 16); }
 
-size_t garface_narrow_scratch(int inputs, int width) { return 3 * (size_t)inputs * row_size(width) + 16; }
+// Rows are kept in a ring of four.
+size_t garface_narrow_scratch(int inputs, int width) { return 4 * (size_t)inputs * row_size(width) + 16; }
 
 INLINE lanes leaky(lanes v) {
     return _mm512_mask_mul_ps(mul(v, all(high)), _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LE_OQ), v, all(low));
@@ -40,9 +41,30 @@ static void fill_row(const struct garface_narrow *n, int r, float *to, size_t ro
     }
 }
 
-/// `outputs` channels from `o` on of 16 * `vectors` pixels from `i` on of row `r`.
-INLINE void block(const int outputs, const int vectors, const struct garface_narrow *n, float *const rows[3], size_t row, int o,
-                  int r, int i) {
+/// What follows the sums of output `o`, for the pixels from `at` on that the mask names.
+INLINE void finish(const struct garface_narrow *n, int o, size_t at, __mmask16 mask, lanes sum) {
+    const size_t area = (size_t)n->height * n->width, p = o * area + at;
+    lanes y = n->bias ? leaky(sum) : sum;
+    if (n->y) {
+        if (n->adds) y = add(y, _mm512_maskz_loadu_ps(mask, n->y + p));
+        _mm512_mask_storeu_ps(n->y + p, mask, y);
+    }
+    if (n->sum) {
+        lanes s = mul(y, all(n->sum_gain));
+        for (int c = 0; c < n->skip_inputs; c++)
+            s = fma3(_mm512_maskz_loadu_ps(mask, n->skip + c * area + at), all(n->skip_weights[o * n->skip_inputs + c]), s);
+        _mm512_mask_storeu_ps(n->sum + p, mask, s);
+    }
+}
+
+INLINE __mmask16 first_lanes(int count) {
+    return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
+}
+
+/// `outputs` channels from `o` on of 16 * `vectors` pixels from `i` on of row `r`; or `paired`, of up to 8 pixels of the
+/// rows r and r + 1, one in each half of a vector.
+INLINE void block(const int outputs, const int vectors, const bool paired, const struct garface_narrow *n, float *const rows[4],
+                  size_t row, int o, int r, int i, int end) {
     lanes sum[8][4];
 #pragma clang loop unroll(full)
     for (int k = 0; k < outputs; k++)
@@ -53,12 +75,14 @@ INLINE void block(const int outputs, const int vectors, const struct garface_nar
     for (int c = 0; c < n->inputs; c++)
 #pragma clang loop unroll(full)
         for (int a = 0; a < 3; a++) {
-            const float *x = rows[a] + c * row + i;
+            const float *x = rows[a] + c * row + i, *below = rows[a + 1] + c * row + i;
 #pragma clang loop unroll(full)
             for (int b = 0; b < 3; b++) {
                 lanes in[4];
 #pragma clang loop unroll(full)
-                for (int v = 0; v < vectors; v++) in[v] = load(x + 16 * v + b);
+                for (int v = 0; v < vectors; v++)
+                    in[v] = paired ? _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(x + b)), _mm256_loadu_ps(below + b), 1)
+                                   : load(x + 16 * v + b);
                 const float *w = weights + 9 * c + 3 * a + b;
 #pragma clang loop unroll(full)
                 for (int k = 0; k < outputs; k++) {
@@ -68,36 +92,28 @@ INLINE void block(const int outputs, const int vectors, const struct garface_nar
                 }
             }
         }
-    const size_t area = (size_t)n->height * n->width, at = (size_t)r * n->width + i;
+    const size_t at = (size_t)r * n->width + i;
 #pragma clang loop unroll(full)
-    for (int v = 0; v < vectors; v++) {
-        const int left = n->width - i - 16 * v;
-        const __mmask16 mask = left >= 16 ? 0xffff : left <= 0 ? 0 : (__mmask16)((1u << left) - 1);
+    for (int v = 0; v < vectors; v++)
 #pragma clang loop unroll(full)
         for (int k = 0; k < outputs; k++) {
-            const size_t p = (o + k) * area + at + 16 * v;
-            lanes y = n->bias ? leaky(sum[k][v]) : sum[k][v];
-            if (n->y) {
-                if (n->adds) y = add(y, _mm512_maskz_loadu_ps(mask, n->y + p));
-                _mm512_mask_storeu_ps(n->y + p, mask, y);
-            }
-            if (n->sum) {
-                lanes s = mul(y, all(n->sum_gain));
-                for (int c = 0; c < n->skip_inputs; c++)
-                    s = fma3(_mm512_maskz_loadu_ps(mask, n->skip + c * area + at + 16 * v),
-                             all(n->skip_weights[(o + k) * n->skip_inputs + c]), s);
-                _mm512_mask_storeu_ps(n->sum + p, mask, s);
-            }
+            finish(n, o + k, at + 16 * v, first_lanes(n->width - i - 16 * v), sum[k][v]);
+            if (paired && r + 1 < end)
+                finish(n, o + k, at + n->width, first_lanes(n->width),
+                       _mm512_castps256_ps512(_mm512_extractf32x8_ps(sum[k][v], 1)));
         }
-    }
 }
 
-INLINE void row_of(const int outputs, const struct garface_narrow *n, float *const rows[3], size_t row, int o, int r) {
+INLINE void row_of(const int outputs, const struct garface_narrow *n, float *const rows[4], size_t row, int o, int r, int end) {
+    if (n->width <= 8) {
+        block(outputs, 1, true, n, rows, row, o, r, 0, end);
+        return;
+    }
     int i = 0;
     if (outputs <= 4)
-        for (; n->width - i > 32; i += 64) block(outputs, 4, n, rows, row, o, r, i);
-    for (; n->width - i > 16; i += 32) block(outputs, 2, n, rows, row, o, r, i);
-    for (; i < n->width; i += 16) block(outputs, 1, n, rows, row, o, r, i);
+        for (; n->width - i > 32; i += 64) block(outputs, 4, false, n, rows, row, o, r, i, end);
+    for (; n->width - i > 16; i += 32) block(outputs, 2, false, n, rows, row, o, r, i, end);
+    for (; i < n->width; i += 16) block(outputs, 1, false, n, rows, row, o, r, i, end);
 }
 
 void garface_narrow(const struct garface_narrow *given, float *scratch, int part, int parts) {
@@ -106,17 +122,18 @@ void garface_narrow(const struct garface_narrow *given, float *scratch, int part
     const int begin = (int)((long)n->height * part / parts), end = (int)((long)n->height * (part + 1) / parts);
     const size_t row = row_size(n->width), slot = row * n->inputs;
     if (begin == end) return;
-    fill_row(n, begin - 1, scratch + (begin + 2) % 3 * slot, row);
-    fill_row(n, begin, scratch + begin % 3 * slot, row);
-    for (int r = begin; r < end; r++) {
-        fill_row(n, r + 1, scratch + (r + 1) % 3 * slot, row);
-        float *const rows[3] = {scratch + (r + 2) % 3 * slot, scratch + r % 3 * slot, scratch + (r + 1) % 3 * slot};
+    const int rows_at_once = n->width <= 8 ? 2 : 1;
+    for (int r = begin - 1; r <= begin; r++) fill_row(n, r, scratch + (r + 4) % 4 * slot, row);
+    for (int r = begin; r < end; r += rows_at_once) {
+        for (int k = 1; k <= rows_at_once; k++) fill_row(n, r + k, scratch + (r + k) % 4 * slot, row);
+        float *const rows[4] = {scratch + (r + 3) % 4 * slot, scratch + r % 4 * slot, scratch + (r + 1) % 4 * slot,
+                                scratch + (r + 2) % 4 * slot};
         int o = 0;
-        for (; o + 8 <= n->outputs; o += 8) row_of(8, n, rows, row, o, r);
-        for (; o + 4 <= n->outputs; o += 4) row_of(4, n, rows, row, o, r);
-        if (o + 3 == n->outputs) row_of(3, n, rows, row, o, r), o += 3;
-        for (; o + 2 <= n->outputs; o += 2) row_of(2, n, rows, row, o, r);
-        for (; o < n->outputs; o++) row_of(1, n, rows, row, o, r);
+        for (; o + 8 <= n->outputs; o += 8) row_of(8, n, rows, row, o, r, end);
+        for (; o + 4 <= n->outputs; o += 4) row_of(4, n, rows, row, o, r, end);
+        if (o + 3 == n->outputs) row_of(3, n, rows, row, o, r, end), o += 3;
+        for (; o + 2 <= n->outputs; o += 2) row_of(2, n, rows, row, o, r, end);
+        for (; o < n->outputs; o++) row_of(1, n, rows, row, o, r, end);
     }
 }
 LANES_END

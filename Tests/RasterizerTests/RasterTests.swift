@@ -76,6 +76,38 @@ import Testing
         }
     }
 
+    /// The pyramid looks only at triangles that may cover a pixel's centre: it shows what looking at all of them shows.
+    @Test(arguments: [NormalSampling.point, .area]) func pyramidMissesNoTriangle(_ sampling: NormalSampling) throws {
+        let head = try PosedHead<Float>()
+        let pyramid = NormalPyramid<Float>(
+            size: 128, sampling: sampling, triangles: head.model.triangles, vertexCount: head.vertexCount)
+        // The last two: a head that fills far more than the picture, and one of a few pixels.
+        let poses = [[0, 0, 0, 0, 0, 0], [0.7, 0.2, -0.3, 0.2, 10, 20], [-0.9, 0.4, 1, 2.5, 0, 0], [0.1, 0, 0, -3, 30, 0]]
+        for (k, pose) in poses.enumerated() {
+            head.set(pose.map { Float($0) } + normals(80, seed: 80 + UInt64(k)).map { Float($0) })
+            pyramid.forward(ndc: head.ndc.pointer, normals: head.normals.pointer)
+            for buffer in pyramid.buffers {
+                let all = RasterBuffer<Float>(width: buffer.width, height: buffer.height)
+                rasterize(vertices: head.ndc.pointer, vertexCount: head.vertexCount, triangles: head.model.triangles, into: all)
+                #expect((0..<all.pixelCount).allSatisfy { all.ids[$0] == buffer.ids[$0] }, "\(pose) at \(buffer.width) px")
+            }
+        }
+        #expect(pyramid.buffers.last!.coveredCount > 0)
+    }
+
+    /// Damaged and huge coordinates, whose boxes mean nothing.
+    @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30, -3e38, 9e5]) func pyramidWithDamagedVertices(_ bad: Float) {
+        for place in 0..<9 {
+            var v = Self.triangle + Self.triangle
+            v[place] = bad
+            let triangles: [Int32] = [0, 1, 2, 3, 4, 5]
+            let pyramid = NormalPyramid<Float>(size: 16, sampling: .point, triangles: triangles, vertexCount: 6)
+            pyramid.forward(ndc: v, normals: v.map { $0.isFinite && abs($0) < 2 ? $0 : 0 })
+            let all = raster(v, triangles), found = pyramid.buffers.last!
+            #expect((0..<256).allSatisfy { all.ids[$0] == found.ids[$0] }, "\(bad) at \(place)")
+        }
+    }
+
     @Test func areaPyramidIsTheMeanOfFinerPixels() throws {
         let head = try PosedHead<Double>()
         head.set([0.2])

@@ -16,7 +16,7 @@ final class GARPicture<T: Scalar>: PictureMaker {
     private let latent: Int
     let size: Int
     /// Noise maps of the levels that take part; the unknowns hold those of all levels.
-    private let noiseCount: Int
+    private let activeNoise, dActiveNoise: [Tensor<T>]
 
     /// - Parameter size: side of the picture; less than the model's own stops at that level.
     init(model: GAR<T>, head: HeadModel<T>, size: Int) throws {
@@ -24,7 +24,7 @@ final class GARPicture<T: Scalar>: PictureMaker {
         self.size = size
         let c = model.configuration
         latent = c.latentSize
-        noiseCount = c.noiseSizes.count { $0 <= size }
+        let noiseCount = c.noiseSizes.count { $0 <= size }
         pyramid = NormalPyramid(
             size: size, sampling: c.normalSampling, triangles: head.triangles, vertexCount: head.vertexCount)
         context = try GARContext(model, size: size)
@@ -32,6 +32,8 @@ final class GARPicture<T: Scalar>: PictureMaker {
         dWPlus = Tensor([1, model.styleCount, c.latentSize])
         noise = model.noiseShapes.map { Tensor([1, 1, $0, $0]) }
         dNoise = model.noiseShapes.map { Tensor([1, 1, $0, $0]) }
+        activeNoise = Array(noise.prefix(noiseCount))
+        dActiveNoise = Array(dNoise.prefix(noiseCount))
         dMaps = pyramid.maps.map { Tensor($0.shape) }
     }
 
@@ -64,7 +66,7 @@ final class GARPicture<T: Scalar>: PictureMaker {
             map.pointer.update(from: at, count: map.count)
             at += map.count
         }
-        context.forward(wPlus: wPlus, normals: pyramid.maps, noise: Array(noise.prefix(noiseCount)))
+        context.forward(wPlus: wPlus, normals: pyramid.maps, noise: activeNoise)
     }
 
     func backward(
@@ -76,7 +78,8 @@ final class GARPicture<T: Scalar>: PictureMaker {
         if noisy { for d in dNoise { d.fill(0) } }
         if head != nil { for d in dMaps { d.fill(0) } }
         context.backward(
-            dImage: dImage, dWPlus: styles ? dWPlus : nil, dNormals: head != nil ? dMaps : nil, dNoise: noisy ? Array(dNoise.prefix(noiseCount)) : nil)
+            dImage: dImage, dWPlus: styles ? dWPlus : nil, dNormals: head != nil ? dMaps : nil,
+            dNoise: noisy ? dActiveNoise : nil)
         if styles { addScaled(1, dWPlus.pointer, gradient + layout.range(.wPlus).lowerBound, dWPlus.count) }
         if noisy {
             var at = gradient + layout.range(.noise).lowerBound

@@ -15,13 +15,13 @@ struct BenchCommand: ParsableCommand {
               garface bench gar layers --threads 2  some suites
               garface bench --json bench.json       also as JSON
 
-            Suites: load (models to ready), gar (renderer), layers (each of its
-            convolutions, beside oneDNN's best where this build has oneDNN), head
-            (mesh, normals, landmarks), normals (the normal-map pyramid), photo
-            (a whole reconstruction).
+            Suites: load (models to ready), gar (renderer), contexts (several renderers
+            at once, each on its own thread), layers (each of its convolutions, beside
+            oneDNN's best where this build has oneDNN), head (mesh, normals, landmarks),
+            normals (the normal-map pyramid), photo (a whole reconstruction).
             """)
 
-    enum Suite: String, ExpressibleByArgument, CaseIterable { case load, gar, layers, head, normals, photo }
+    enum Suite: String, ExpressibleByArgument, CaseIterable { case load, gar, contexts, layers, head, normals, photo }
 
     @Argument(help: ArgumentHelp("What to time: \(Suite.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "suite"))
     var suites: [Suite] = []
@@ -31,6 +31,9 @@ struct BenchCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Pictures rendered at a time in the suite gar, 1 to 64.", valueName: "n"))
     var batch = 1
+
+    @Option(help: ArgumentHelp("Renderers at work at once in the suite contexts, 1 to 64.", valueName: "n"))
+    var contexts = 2
 
     @Option(help: ArgumentHelp("Side of the normal maps in the suite normals: a power of two of 4 to 1024.", valueName: "pixels"))
     var size = 256
@@ -49,6 +52,7 @@ struct BenchCommand: ParsableCommand {
     func validate() throws {
         guard (1...256).contains(threads) else { throw ValidationError("--threads: expected 1 to 256.") }
         guard (1...64).contains(batch) else { throw ValidationError("--batch: expected 1 to 64.") }
+        guard (1...64).contains(contexts) else { throw ValidationError("--contexts: expected 1 to 64.") }
         guard (4...1024).contains(size), size & (size - 1) == 0 else {
             throw ValidationError("--size: expected a power of two of 4 to 1024.")
         }
@@ -65,6 +69,7 @@ struct BenchCommand: ParsableCommand {
             switch suite {
             case .load: rows += try LoadBench.rows(models, clock)
             case .gar: rows += try GARBench.rows(models.gar(), batch: batch, clock)
+            case .contexts: rows += try ContextsBench.rows(models.gar(), contexts: contexts, clock)
             case .layers: rows += try LayerBench.rows(models.gar().configuration, batch: batch, clock)
             case .head: rows += try HeadBench.rows(models.head(), clock)
             case .normals: rows += try NormalsBench.rows(models.head(), size: size, clock)
