@@ -26,7 +26,9 @@ from garface.training.crop_pool import CropPool, LocalSource, PoolPlan  # noqa: 
 from garface.training.crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER  # noqa: E402
 from garface.training.data import (FaceSet, frame_to_picture, is_aligned, load_crops, load_faces, load_packed,  # noqa: E402
                                    load_portraits, save_packed)
+from garface.training.normals import HeadModel  # noqa: E402
 from garface.training.photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light  # noqa: E402
+from garface.training.renders import load_renders  # noqa: E402
 from garface.training.teacher import RenderMatch  # noqa: E402
 
 RUN = dict(batch=8, lanes=4, chunk=4, pool=64, reuse=2, steps=8, producers=0, latent=6, report=1, save=100, held_out=8)
@@ -219,6 +221,33 @@ def test_a_resumed_run_is_the_same_run(material, straight, tmp_path):
         assert (tmp_path / name).stat().st_size > 0
     losses = [[line["loss"] for line in curves.read(str(p / "curves.jsonl"))] for p in (tmp_path, straight)]
     assert losses[0] == losses[1] and len(losses[0]) == RUN["steps"]
+
+
+def test_a_run_goes_on_from_a_weight_file(material, straight, tmp_path):
+    weights = tmp_path / "inverse.safetensors"
+    program(["export", "inverse", str(straight / "ema.pt"), str(weights)])
+    out = tmp_path / "wider"
+    train(material, out, initial=weights, width=1.5, steps=2)
+    layers = [torch.load(folder / "ema.pt", weights_only=True)["layers"] for folder in (straight, out)]
+    assert layers[1][0][0] == 1.5 * layers[0][0][0]
+    assert np.isfinite([line["loss"] for line in curves.read(str(out / "curves.jsonl"))]).all()
+
+
+def test_renders_of_several_files_join(tmp_path, material):
+    head = HeadModel(str(material / "head.npz"))
+    rng = np.random.default_rng(0)
+
+    def file(name, count, **more):
+        np.savez(tmp_path / name, image=rng.integers(0, 256, (count, 16, 16, 3)).astype(np.uint8),
+                 identity=np.zeros((count, 80), np.float32), expression=np.zeros((count, 55), np.float32),
+                 yaw=np.zeros(count), pitch=np.zeros(count), **more)
+        return str(tmp_path / name)
+    known = rng.normal(size=(2, 6)).astype(np.float16)
+    faces, w = load_renders(file("views.npz", 3) + "," + file("renders.npz", 2, w=known), head)
+    assert len(faces) == 5 and np.isnan(w[:3]).all() and (w[3:] == known).all()
+    with pytest.raises(ValueError, match="several renderers"):
+        load_renders(file("a.npz", 1, w=known[:1]) + "," + file("b.npz", 1, w=known[:1, :4]), head)
+    assert load_renders(str(tmp_path / "views.npz"), head)[1] is None
 
 
 def test_renders_are_compared_inside_the_picture():

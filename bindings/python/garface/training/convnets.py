@@ -168,8 +168,9 @@ class InverseNetwork(nn.Module):
 def load_inverse(path, latent=None):
     """The `InverseNetwork` of a checkpoint; another `latent` leaves its w head untrained."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]])
     tensors = state["network"]
+    trunk = [tensors[f"trunk.{j}.weight"].shape[0] for j in range(sum(k.startswith("trunk.") for k in tensors))]
+    network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]], trunk=trunk)
     if network.latent != int(state["latent"]):
         tensors = {k: v for k, v in tensors.items() if not k.startswith("heads.w.")}
     network.load_state_dict(tensors, strict=network.latent == int(state["latent"]))

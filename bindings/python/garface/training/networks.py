@@ -376,7 +376,9 @@ def load_gar_file(path):
 
 
 def load_gar(path):
-    """(generator, encoder or None) from an averaged checkpoint of `train_gar` (half precision)."""
+    """(generator, encoder or None) from an averaged checkpoint of `train_gar` (half precision) or a weight file."""
+    if path.endswith(".safetensors"):
+        return load_gar_file(path), None
     state = torch.load(path, map_location="cpu", weights_only=True)
     channels = {int(r): int(c) for r, c in state["channels"]}
     g, rows = state["g"], [k for k in state["g"] if k.startswith("noises.")]
