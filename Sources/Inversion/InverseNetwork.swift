@@ -44,6 +44,8 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     public let wRows: Int
     public let identityCount: Int
     public let expressionCount: Int
+    /// Root mean square errors of the coefficients on pictures whose truth is known; nil where the file does not say.
+    public let identityDeviation, expressionDeviation: [Double]?
     /// The convolutional part.
     public let features: ConvolutionalNetwork<T>
 
@@ -98,6 +100,8 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         }
         identityCount = try size("identity")
         expressionCount = try size("expression")
+        identityDeviation = try network.numbers("identity_deviation", count: identityCount, 1e-3...1e3)
+        expressionDeviation = try network.numbers("expression_deviation", count: expressionCount, 1e-3...1e3)
         let sizes = [
             "identity": identityCount, "expression": expressionCount, "pose": 6, "landmarks": 136, "landmark_log_sigma": 68,
             "face": 1, "w": wRows * latentSize,

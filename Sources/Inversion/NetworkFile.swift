@@ -68,6 +68,16 @@ struct NetworkFile {
         return value
     }
 
+    /// A list of `count` numbers within `range`; nil where the description has none.
+    func numbers(_ key: String, count: Int, _ range: ClosedRange<Double>) throws -> [Double]? {
+        guard let entry = description[key] else { return nil }
+        let values = entry.array?.compactMap(\.double) ?? []
+        guard values.count == count, values.count == entry.array?.count, values.allSatisfy({ range.contains($0) }) else {
+            throw GarfaceError(.malformedFile, "\(file.name): \(key) must list \(count) numbers in \(range)")
+        }
+        return values
+    }
+
     /// A tensor whose every value is a number.
     func finite<T: Scalar>(_ name: String, _ shape: [Int]) throws -> Tensor<T> {
         let tensor: Tensor<T> = try file.tensor(name, shape: shape)

@@ -26,6 +26,8 @@ from garface.training.crop_pool import CropPool, LocalSource, PoolPlan  # noqa: 
 from garface.training.crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER  # noqa: E402
 from garface.training.data import (FaceSet, frame_to_picture, is_aligned, load_crops, load_faces, load_packed,  # noqa: E402
                                    load_portraits, save_packed)
+from garface.training.export import load_network, save  # noqa: E402
+from garface.training.networks import Generator  # noqa: E402
 from garface.training.normals import HeadModel  # noqa: E402
 from garface.training.photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light  # noqa: E402
 from garface.training.renders import load_renders  # noqa: E402
@@ -231,6 +233,42 @@ def test_a_run_goes_on_from_a_weight_file(material, straight, tmp_path):
     layers = [torch.load(folder / "ema.pt", weights_only=True)["layers"] for folder in (straight, out)]
     assert layers[1][0][0] == 1.5 * layers[0][0][0]
     assert np.isfinite([line["loss"] for line in curves.read(str(out / "curves.jsonl"))]).all()
+
+
+def test_a_weight_file_says_how_far_it_is_off(material, straight, tmp_path):
+    rng, path = np.random.default_rng(1), tmp_path / "inverse.safetensors"
+    pictures, truth = rng.integers(0, 256, (5, 192, 192, 3)).astype(np.uint8), rng.normal(size=(5, 80)).astype(np.float32)
+    np.savez(tmp_path / "renders.npz", image=pictures, identity=truth, expression=np.full((5, 55), 0.5, np.float32),
+             yaw=np.zeros(5), pitch=np.zeros(5))
+    program(["export", "inverse", str(straight / "ema.pt"), str(path), "--renders", str(tmp_path / "renders.npz"),
+             "--head", str(material / "head.npz")])
+    network = load_network(str(path))
+    crops = pictures.reshape(5, 96, 2, 96, 2, 3).mean((2, 4)).round()
+    with torch.no_grad():
+        found = network(torch.from_numpy(crops / 127.5 - 1).permute(0, 3, 1, 2).float())
+    error = np.sqrt(((found["identity"].numpy() - truth) ** 2).mean(0))
+    np.testing.assert_allclose(network.description["identity_deviation"], error, atol=0.02)
+    assert len(network.description["expression_deviation"]) == 55
+
+
+def test_the_w_head_is_fitted_without_an_encoder(material, straight, tmp_path):
+    """From weight files alone: the codes of renders are known, those of portraits are not."""
+    torch.manual_seed(2)
+    gar, renders = Generator(16, {4: 8, 8: 8, 16: 8}, latent=6, depth=2, style_maps=3), str(tmp_path / "renders.npz")
+    save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(), str(tmp_path / "gar.safetensors"))
+    common = ["--head", str(material / "head.npz"), "--portraits", str(material / "portraits"), "--cache", str(tmp_path)]
+    rng = np.random.default_rng(3)
+    np.savez(renders, image=rng.integers(0, 256, (6, 16, 16, 3)).astype(np.uint8), yaw=np.zeros(6), pitch=np.zeros(6),
+             identity=np.zeros((6, 80), np.float32), expression=np.zeros((6, 55), np.float32),
+             w=rng.normal(size=(6, 6)).astype(np.float16))
+    out, said = tmp_path / "fitted.pt", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        program(["fit-w-head", *common, "--gar", str(tmp_path / "gar.safetensors"), "--network", str(straight / "ema.pt"),
+                 "--renders", renders, "--out", str(out), "--minutes", "0.05"])
+    before, after = (torch.load(p, weights_only=True)["network"] for p in (straight / "ema.pt", out))
+    changed = {k for k in before if not torch.equal(before[k], after[k])}
+    assert changed == {"heads.w.weight", "heads.w.bias"} and torch.isfinite(after["heads.w.weight"]).all()
+    assert "as it is" in said.getvalue() and "ridge" in said.getvalue()
 
 
 def test_renders_of_several_files_join(tmp_path, material):

@@ -70,7 +70,9 @@ struct FaceJob {
         // Beliefs stay those of the inverse network, whatever the stages before have moved.
         problem.identityCentre = believed.identity
         problem.expressionCentre = believed.expression
-        if models.head.family != nil {
+        if models.head.family == nil {
+            weigh(&problem)
+        } else {
             // The network knows nothing of this head's coefficients: their own prior alone holds them.
             problem.identityPrecision = [Float](repeating: 0, count: models.head.identityCount)
             problem.expressionPrecision = [Float](repeating: 0, count: models.head.expressionCount)
@@ -97,6 +99,24 @@ struct FaceJob {
         history += result.history
         outcomes += result.outcomes
         picture = result.picture
+    }
+
+    /// Lets beliefs count as much as the network is known to be right.
+    ///
+    /// Its identity is the mean of what can be, already pulled to zero by the prior that the fit brings, too. What the network
+    /// itself has seen is an observation of variance v = 1 / (1 / d^2 - 1), d its deviation, at m / (1 - d^2).
+    private func weigh(_ problem: inout FitProblem) {
+        if let deviation = models.inverse.identityDeviation {
+            for (k, d) in deviation.enumerated() where k < problem.identityCentre.count {
+                let learnt = 1 - min(1, d * d)
+                problem.identityPrecision.append(Float(learnt / (d * d)))
+                problem.identityCentre[k] *= learnt > 0.05 ? Float(1 / learnt) : 0
+                if learnt <= 0.05 { problem.identityPrecision[k] = 0 }
+            }
+        }
+        if let deviation = models.inverse.expressionDeviation {
+            problem.expressionPrecision = deviation.map { Float(1 / ($0 * $0)) }
+        }
     }
 
     private func crop(_ side: Int) -> (target: Tensor<Float>, inside: Tensor<Float>) {

@@ -1,10 +1,11 @@
 """Fit the w head of a trained inverse network to a (new) GAR through the frozen renderer, leaving the rest as it is.
 
-The head is linear. It starts as the ridge regression of the codes that the GAR's own encoder gives the portraits, and is
-trained so that the GAR, given the portrait's fitted normals and the predicted w, shows the portrait (L1, zero noise). A
-GAR trained further needs this instead of a new inverse network. With --renders its own pictures of random z, whose w is
-known, join the portraits.
+The head is linear. It starts as it is, or as the ridge regression of known codes where that shows held-out portraits better,
+and is trained so that the GAR, given the portrait's fitted normals and the predicted w, shows the portrait (L1, zero noise).
+Codes are known of --renders, the GAR's own pictures of random z, and, where --gar is a checkpoint with its encoder, of
+portraits. A GAR trained further needs this instead of a new inverse network.
 """
+import copy
 import argparse
 import os
 import time
@@ -29,7 +30,7 @@ class Renderings:
     """Faces, the trunk's reading of them, their w and their renders under a frozen GAR."""
 
     def __init__(self, network, gar, encoder, faces, head):
-        """faces: (`FaceSet`, w [N,L] or None where the encoder is to tell it) each."""
+        """faces: (`FaceSet`, w [N,L] or None where the encoder is to tell it, if there is one) each."""
         self.gar, self.mean_w = gar, gar.mean_w()
         parts = [self.read(network, encoder, f, w, head) for f, w in faces]
         self.photo, self.normals, self.hidden, self.w = (torch.cat([p[k] for p in parts]) for k in range(4))
@@ -42,14 +43,18 @@ class Renderings:
         x, blocks = resized(faces.images, network.size), range(0, len(faces), 64)
         with torch.no_grad():
             hidden = torch.cat([network.hidden(x[i:i + 64]) for i in blocks])
-            if w is None:
+            if w is None and encoder is not None:
                 w = torch.cat([encoder(torch.cat([photo[i:i + 64], normals[i:i + 64]], 1)) for i in blocks])
+            if w is None:
+                w = torch.full((len(faces), self.gar.latent), torch.nan)
         return photo, normals, hidden, torch.as_tensor(w)
 
     def regress(self, linear, penalty):
         """Set the linear layer to the ridge regression of w - mean w; `penalty` as a share of the inputs' variance."""
-        middle, target = self.hidden.mean(0), self.w - self.mean_w
-        h = (self.hidden - middle).double()
+        known = torch.isfinite(self.w[:, 0])
+        hidden, target = self.hidden[known], self.w[known] - self.mean_w
+        middle = hidden.mean(0)
+        h = (hidden - middle).double()
         covariance = h.t() @ h / len(h)
         covariance += penalty * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=torch.double)
         weight = torch.linalg.solve(covariance, h.t() @ (target - target.mean(0)).double() / len(h)).float()
@@ -93,17 +98,19 @@ def main(argv=None):
     faces = [(training_portraits(portraits).subset(slice(0, a.count)), None)]
     if a.renders:
         renders, w = load_renders(a.renders, head)
-        faces.append((renders.subset(slice(0, a.count)), w[:a.count]))
+        known = np.flatnonzero(np.isfinite(w[:, 0]))[:a.count] if w is not None else np.arange(min(a.count, len(renders)))
+        faces.append((renders.subset(known), None if w is None else w[known]))
     material = Renderings(network, gar, encoder, faces, head)
     test, everything = Renderings(network, gar, encoder, [(held_out, None)], head), slice(0, 64)
-    linear, start_penalty = network.heads["w"], {}
+    linear = network.heads["w"]
     with torch.no_grad():
         print(f"held-out L1 at the mean w: {test.difference(None, everything)[0]:.4f}", flush=True)
-        for penalty in (1e-3, 1e-2, 1e-1, 1.0):
+        starts = [(test.difference(linear, everything)[0].item(), "as it is", copy.deepcopy(linear.state_dict()))]
+        for penalty in (1e-3, 1e-2, 1e-1, 1.0) if torch.isfinite(material.w).any() else ():
             material.regress(linear, penalty)
-            start_penalty[penalty] = test.difference(linear, everything)[0].item()
-        print("after ridge regression: " + ", ".join(f"{k:g}: {v:.4f}" for k, v in start_penalty.items()), flush=True)
-        material.regress(linear, min(start_penalty, key=start_penalty.get))
+            starts.append((test.difference(linear, everything)[0].item(), f"ridge {penalty:g}", copy.deepcopy(linear.state_dict())))
+        print("starts: " + ", ".join(f"{name} {value:.4f}" for value, name, _ in starts), flush=True)
+        linear.load_state_dict(min(starts, key=lambda s: s[0])[2])
     optimizer, start, step = torch.optim.Adam(linear.parameters(), lr=a.rate), time.time(), 0
     while time.time() - start < a.minutes * 60:
         for group in optimizer.param_groups:
