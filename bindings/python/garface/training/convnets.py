@@ -25,13 +25,13 @@ class ConvSpec:
 
 
 INVERSE_LAYERS = (
-    ConvSpec(16, 2, True),                                                     # 48 x 48
-    ConvSpec(32, 2), ConvSpec(48, 1, True),                                    # 24 x 24
-    ConvSpec(96, 2), ConvSpec(96, 1), ConvSpec(96, 1, True),                   # 12 x 12
-    ConvSpec(160, 2), ConvSpec(160, 1), ConvSpec(160, 1), ConvSpec(96, 1, True),   # 6 x 6
+    ConvSpec(32, 2, True),                                                       # 48 x 48
+    ConvSpec(72, 2), ConvSpec(96, 1, True),                                      # 24 x 24
+    ConvSpec(192, 2), ConvSpec(192, 1), ConvSpec(192, 1, True),                  # 12 x 12
+    ConvSpec(336, 2), ConvSpec(336, 1), ConvSpec(336, 1), ConvSpec(144, 1, True),   # 6 x 6
 )
 INVERSE_SIZE = 96
-INVERSE_TRUNK = (384, 256)
+INVERSE_TRUNK = (576, 384)
 INVERSE_HEADS = {"identity": 80, "expression": 55, "pose": 6, "landmarks": 136, "landmark_log_sigma": 68, "face": 1}
 
 DETECTOR_LAYERS = (
