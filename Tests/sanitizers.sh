@@ -13,6 +13,7 @@ root=$PWD
 which=${1:-all}
 length=${2:-short}
 clang=$(dirname "$(readlink -f "$(command -v swift)")")/clang
+swift_libraries=$(dirname "$clang")/../lib/swift/linux
 photo=$root/examples/data/astronaut.png
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -35,8 +36,11 @@ c_program() { # sanitizers, build folder, source, arguments...
     name=$(basename "$3" .c)
     shift 3
     ln -sf "$build/libgarface.so" "$work/libgarface.so.1"
+    # ThreadSanitizer's runtime knows libdispatch and wants to find it.
+    local dispatch=()
+    [ "$kind" = thread ] && dispatch=(-L"$swift_libraries" -ldispatch -lBlocksRuntime -Wl,-rpath,"$swift_libraries")
     "$clang" -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -g -fuse-ld=lld -fsanitize="$kind" -pthread -IInclude -ITests/c "$source" \
-        -o "$work/$name" "$build/libgarface.so" -Wl,-rpath,"$work" -lm || return
+        -o "$work/$name" "$build/libgarface.so" -Wl,-rpath,"$work" -lm "${dispatch[@]}" || return
     mkdir -p "$work/files"
     "$work/$name" "$work/files" "$@"
 }
