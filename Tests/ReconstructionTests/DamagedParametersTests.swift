@@ -33,7 +33,8 @@ import Testing
                 case 0: bytes.removeSubrange(at...)
                 case 1: bytes.insert(UInt8(below(256)), at: at)
                 case 2: bytes[at] ^= 1 << UInt8(below(8))
-                case 3: if let digit = bytes.indices.first(where: { $0 >= at && (48...57).contains(bytes[$0]) }) {
+                case 3:
+                    if let digit = bytes.indices.first(where: { $0 >= at && (48...57).contains(bytes[$0]) }) {
                         bytes[digit] = UInt8(48 + below(10))
                     }
                 case 4: bytes[at] = Array("{}[]\":,-e9 ".utf8)[below(11)]
@@ -45,7 +46,8 @@ import Testing
             }
             do {
                 let saved = try SavedParameters(file: SafetensorsFile(bytes: bytes, name: "damaged"))
-                #expect((saved.identity + saved.expression + saved.wPlus + saved.noise).allSatisfy(\.isFinite), "trial \(trial)")
+                let numbers = saved.identity + saved.expression + saved.wPlus + saved.noise
+                #expect(numbers.allSatisfy { $0.isFinite }, "trial \(trial)")
                 #expect(saved.wRows == 0 ? saved.wPlus.isEmpty : saved.wPlus.count % saved.wRows == 0, "trial \(trial)")
                 read += 1
             } catch let error as GarfaceError {
