@@ -33,6 +33,13 @@
  *              and gar_fit change while in use: a second call on one meanwhile returns GAR_BUSY.
  * Options      Structs that begin with `struct_size` are filled with defaults by their _init
  *              function, so that a program built against this header runs with later libraries.
+ * Files        May come from anywhere: every size, index and number is checked before it is used, and
+ *              memory is only taken for what a file really holds. What is larger is refused. Photos:
+ *              16,384 pixels a side, 100 million in all, 2^30 bytes, 500 scans of a progressive JPEG.
+ *              safetensors: 2^32 bytes, 2^24 of them the header; head models of a million vertices,
+ *              two million triangles, 1000 modes a basis and 64 joints; renderers of 1024 pixels
+ *              and 8192 channels; other networks of 64 layers and 4096 channels. Landmarks: 2^20
+ *              bytes. JSON: 64 levels. Files of a result that a view shows: 2^28 bytes.
  * Text         Paths and text are UTF-8. Numbers are IEEE float, angles degrees, lengths
  *              millimetres, unless said otherwise.
  *

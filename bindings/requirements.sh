@@ -56,6 +56,7 @@ if [ "${1:-build}" = test ]; then
     command -v make >/dev/null || want make
     command -v pkg-config >/dev/null || want pkg-config
     command -v chromium >/dev/null || want chromium
+    python3 -c 'import ensurepip' 2>/dev/null || want python3-venv    # the wheel is tried in an empty environment
     root=$(cd "$(dirname "$0")/.." && pwd)
     python=python3
     [ -x "$root/.build/python/bin/python" ] && python=$root/.build/python/bin/python

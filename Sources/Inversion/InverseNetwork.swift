@@ -68,11 +68,7 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         inputSize = try network.integer("input_size", 8...1024)
         latentSize = try network.integer("latent_size", 1...4096)
         wRows = try network.integer("w_rows", 1...64)
-        let epsilon = network.description["feature_epsilon"]?.double ?? 1e-4
-        guard epsilon > 0 && epsilon.isFinite else {
-            throw GarfaceError(.malformedFile, "\(file.name): feature_epsilon must be positive")
-        }
-        self.epsilon = T(epsilon)
+        epsilon = T(try network.number("feature_epsilon", 1e-12...1) ?? 1e-4)
         features = try ConvolutionalNetwork(network, path: path)
 
         var side = inputSize

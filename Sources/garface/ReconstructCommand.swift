@@ -179,10 +179,10 @@ struct ReconstructCommand: ParsableCommand {
         try names.check(photo: photo, folder: output)
         let image = try ImageFile.read(photo)
         try addLandmarks(to: &options, image)
-        // A folder that cannot be written is known before the work.
+        // A folder that cannot be written is known before the work; from here on, a signal is no reason to leave it there.
+        Interruption.watch()
         let folder = try OutputFolder(output)
         defer { folder.discard() }
-        Interruption.watch()
         // Before the models are loaded: convolutions are set up for a thread count.
         if let threads { setThreadCount(threads) } else { useDefaultThreadCount() }
         let bar = ProgressBar(quiet: quiet)

@@ -167,7 +167,8 @@ def test_a_diverged_fit_is_no_secret(photo, tmp_path):
     assert done.returncode == 4 and done.stderr.startswith("garface: schedule"), done.stderr
 
 
-def test_interrupt_cancels_cleanly(photo, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupt_cancels_cleanly(photo, tmp_path, number):
     out = tmp_path / "out"
     slow = json.loads(json.dumps(garface.standard_schedule("gar")))
     for stage in slow["stages"]:
@@ -178,7 +179,7 @@ def test_interrupt_cancels_cleanly(photo, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(3)
     assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, complaint = process.communicate(timeout=120)
     assert process.returncode == 6 and "cancelled" in complaint
     assert not out.exists()
