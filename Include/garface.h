@@ -388,6 +388,65 @@ gar_status gar_reconstruct(
     const gar_models *models, const gar_image *image, const gar_options *options,
     gar_result **out);
 
+/* Reconstructs one person from several photos: one identity for all of them, an expression, pose and look
+ * for each. What is minimised is the sum of the photos' energies. A photo in which no face is found gives
+ * no result and does not hinder the others.
+ *
+ * images    `count` of them, 1 to 64; each photo needs working memory of its own, about 100 MB with GAR
+ * faces     optional: [count] where the faces are; those of size 0 are searched, and so are all where NULL;
+ *           the largest face of a photo is taken
+ * options   optional: `renderer`, `schedule`, `seed` and `progress` are looked at
+ * results   [count] receives handles, NULL for photos without a face; release each with
+ *           gar_result_release. Losses and stages of a result are those of all photos together
+ * found     optional: how many results there are
+ * Errors    GAR_NO_FACE (in none of the photos), GAR_CANCELLED, GAR_NUMERICAL_FAILURE, GAR_MALFORMED_FILE
+ *           (the schedule)
+ * Any thread; `progress` is called on it. Since 0.1. */
+gar_status gar_reconstruct_person(
+    const gar_models *models, const gar_image *const *images, int32_t count, const gar_face *faces,
+    const gar_options *options, gar_result **results, int32_t *found);
+
+/* How a batch gets on: photos that are through, of how many, and, where one just was, its row of the
+ * manifest as a JSON object with its "index" in the list of photos; row is NULL about ten times a second,
+ * only to ask. Return true to go on, false to end the batch. It runs on the thread of the call. */
+typedef bool (*gar_batch_callback)(void *user, int32_t through, int32_t total, const char *row);
+
+/* Options of a batch. Fill with gar_batch_options_init. */
+typedef struct gar_batch_options {
+    size_t struct_size;          /* set by gar_batch_options_init */
+    int32_t threads;             /* photos at a time, to 256; 0: one per core of the machine */
+    bool retry_failures;         /* whether photos that failed in an earlier call are tried again; true */
+    bool write_manifest;         /* whether manifest.csv and manifest.json are written; true */
+    gar_batch_callback progress; /* optional; NULL */
+    void *progress_user;         /* handed to `progress` */
+} gar_batch_options;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_batch_options_init(gar_batch_options *options);
+
+/* Reconstructs many photos, several at a time, each into a folder of its own below `output`: the photo's
+ * path below the folder that was searched, or as it was given (a leading / dropped, .. as __). Each thread
+ * of the call has working memory of its own; the models are shared. A photo that fails does not end the
+ * batch.
+ *
+ * A folder's batch.json is written last and says which photo, files and options it is of: the same call
+ * again does only what is missing, what failed, and photos or options that have changed. manifest.csv and
+ * manifest.json in `output` have a row for each photo: "status" ("done" or "failed"), "code" and "error"
+ * (a gar_status and its name), "message", faces with their angles, files, and seconds.
+ *
+ * inputs    paths, `input_count` of them: each a .png, .jpg or .jpeg file, a folder, searched with all below
+ *           it, or a text file with a path in each line
+ * options   optional: `renderer`, `schedule`, `files`, `all_faces` and `seed` are looked at; `progress` is
+ *           not; with landmarks, face or box: GAR_INVALID_ARGUMENT
+ * batch     optional: NULL takes the defaults
+ * done, failed  optional: how many photos are done, and have failed, earlier calls included
+ * Errors    GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE (an input that is no photo), GAR_FILE_UNWRITABLE
+ *           (`output`), GAR_MALFORMED_FILE (the schedule), GAR_CANCELLED (the manifest then has what was done)
+ * Any thread. Since 0.1. */
+gar_status gar_batch_run(
+    const gar_models *models, const char *const *inputs, size_t input_count, const char *output,
+    const gar_options *options, const gar_batch_options *batch, int32_t *done, int32_t *failed);
+
 /* Releases a result. Any thread. Since 0.1. */
 void gar_result_release(gar_result *result);
 

@@ -12,6 +12,7 @@ class Handle(c_void_p):
 
 LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
 ProgressCallback = ctypes.CFUNCTYPE(c_bool, c_void_p, c_float, c_char_p)
+BatchCallback = ctypes.CFUNCTYPE(c_bool, c_void_p, c_int32, c_int32, c_char_p)
 
 _handle_out = POINTER(Handle)
 _floats = POINTER(c_float)
@@ -123,7 +124,18 @@ class ModelFiles(ctypes.Structure):
     ]
 
 
-STRUCTURES = {"gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles}
+class BatchOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_int32),
+        ("retry_failures", c_bool),
+        ("write_manifest", c_bool),
+        ("progress", BatchCallback),
+        ("progress_user", c_void_p),
+    ]
+
+
+STRUCTURES = {"gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles, "gar_batch_options": BatchOptions}
 
 # name: (result, [arguments])
 SIGNATURES = {
@@ -153,6 +165,12 @@ SIGNATURES = {
     "gar_image_write": (_status, [Handle, c_char_p]),
     "gar_faces_detect": (_status, [Handle, Handle, POINTER(Face), c_size_t, _size_out]),
     "gar_reconstruct": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
+    "gar_reconstruct_person": (
+        _status, [Handle, _handle_out, c_int32, POINTER(Face), POINTER(Options), _handle_out, _ints]),
+    "gar_batch_options_init": (None, [POINTER(BatchOptions)]),
+    "gar_batch_run": (
+        _status,
+        [Handle, POINTER(c_char_p), c_size_t, c_char_p, POINTER(Options), POINTER(BatchOptions), _ints, _ints]),
     "gar_result_release": (None, [Handle]),
     "gar_result_get_shape": (_status, [Handle, c_int32, _ints, _ints]),
     "gar_result_get_array": (_status, [Handle, c_int32, _floats, c_size_t, _size_out]),
@@ -210,6 +228,7 @@ _NAMES = {
     c_int32: "i32", c_uint32: "u32", c_uint64: "u64", c_size_t: "size", c_float: "f32", c_bool: "bool",
     c_uint8: "u8", c_char: "char", c_char_p: "char*", c_void_p: "void*", Handle: "handle", None: "void",
     ProgressCallback: "gar_progress_callback", LogCallback: "gar_log_callback",
+    BatchCallback: "gar_batch_callback",
 }
 
 
