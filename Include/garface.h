@@ -29,8 +29,9 @@
  *              too small a capacity they write *count, leave the buffer alone and return
  *              GAR_BUFFER_TOO_SMALL. Text counts its terminating zero.
  * Threads      Distinct handles may be used on distinct threads at the same time. gar_models,
- *              gar_image, gar_result and gar_head are immutable: share them freely. gar_renderer
- *              and gar_fit change while in use: a second call on one meanwhile returns GAR_BUSY.
+ *              gar_image, gar_result and gar_head are immutable: share them freely. gar_renderer,
+ *              gar_fit and gar_tracker change while in use: a second call on one meanwhile returns
+ *              GAR_BUSY.
  * Options      Structs that begin with `struct_size` are filled with defaults by their _init
  *              function, so that a program built against this header runs with later libraries.
  * Text         Paths and text are UTF-8. Numbers are IEEE float, angles degrees, lengths
@@ -543,6 +544,99 @@ gar_status gar_result_get_json(
  * Errors  GAR_FILE_UNWRITABLE
  * Any thread. Since 0.1. */
 gar_status gar_result_write(const gar_result *result, const char *folder, uint32_t files);
+
+/* A face followed through the frames of a film. It holds working memory: one thread at a time, GAR_BUSY
+ * otherwise.
+ *
+ * Each frame is looked at where the face was in the one before; a face that is lost (the inverse network
+ * gives its place less than half, or the points it reads do not lie on a head) is searched in every frame
+ * until it is found again. The identity is settled from the first frames together and held; pose, camera and
+ * expression are smoothed. One person is followed: after a cut to another one, use another tracker. */
+typedef struct gar_tracker gar_tracker;
+
+/* Options of a tracker. Fill with gar_tracker_options_init. */
+typedef struct gar_tracker_options {
+    size_t struct_size;         /* set by gar_tracker_options_init */
+    gar_renderer_kind renderer; /* GAR_RENDERER_LANDMARKS, tens of milliseconds a frame; GAR_RENDERER_START:
+                                   the inverse network's reading as it is; GAR_RENDERER_GAR: refined through
+                                   the renderer as well, seconds a frame */
+    int32_t lag;                /* 0 to 250: a frame is given out when so many later ones have been seen, which
+                                   smooth it; 0: at once, smoothed from the past alone; 3 */
+    int32_t identity_frames;    /* 1 to 250: how many of the first frames with the face settle the identity;
+                                   they are held back until then; 10 */
+    float frames_per_second;    /* for frames without a time; 25 */
+    float smoothing;            /* 0 to 100: how much noise is reckoned with, beside what was measured; 0:
+                                   nothing is smoothed and there is no lag; 1 */
+    bool keep_frames;           /* whether frames are kept for gar_tracker_write, 1.5 kB each; true */
+    const float *identity;      /* optional: [I] who it is, where that is known: nothing is held back; NULL */
+    const gar_face *face;       /* optional: the face to follow, in the first frame; NULL: the largest */
+} gar_tracker_options;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_tracker_options_init(gar_tracker_options *options);
+
+/* Begins to follow a face.
+ *
+ * options   optional: NULL takes the defaults
+ * out       receives the handle; release it with gar_tracker_release
+ * Any thread. Since 0.1. */
+gar_status gar_tracker_create(
+    const gar_models *models, const gar_tracker_options *options, gar_tracker **out);
+
+/* Releases a tracker. Any thread. Since 0.1. */
+void gar_tracker_release(gar_tracker *tracker);
+
+/* Takes the next frame. A frame without the face is no error.
+ *
+ * image     all of one size; gar_image_create makes one of raw pixels
+ * time      seconds, growing from frame to frame; below 0: counted on by frames_per_second
+ * ready     optional: how many frames gar_tracker_pop can fetch now: none while the identity is not settled,
+ *           then those that were held back, then usually one for each frame
+ * Errors    GAR_NUMERICAL_FAILURE, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_push(gar_tracker *tracker, const gar_image *image, double time, int32_t *ready);
+
+/* Makes the last frames ready; after it no frame is taken. Errors as gar_tracker_push. Since 0.1. */
+gar_status gar_tracker_finish(gar_tracker *tracker, int32_t *ready);
+
+/* The face in one frame; the numbers are NaN where it was not found. */
+typedef struct gar_tracked_frame {
+    int32_t index;          /* from 0 */
+    bool found;
+    float face_probability; /* what the inverse network thinks of the place that was looked at */
+    double time;            /* seconds */
+    float yaw, pitch, roll; /* degrees; they run on past half a turn */
+    float scale, tx, ty;    /* the camera: pixels per mm, and the pixel of the model's origin */
+} gar_tracked_frame;
+
+/* Fetches the next frame that is ready, in order.
+ *
+ * expression, landmarks, landmarks_static  optional: [E], and [68, 2] photo pixels with the jaw on the visible
+ *           contour and fixed to the surface; written
+ * Errors    GAR_INVALID_ARGUMENT where none is ready, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_pop(
+    gar_tracker *tracker, gar_tracked_frame *frame, float *expression, float *landmarks,
+    float *landmarks_static);
+
+/* [I] who it is; no elements before that is settled. Errors  GAR_BUFFER_TOO_SMALL, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_get_identity(
+    gar_tracker *tracker, float *buffer, size_t capacity, size_t *count);
+
+/* Which files a track is written to: a sum of these. */
+enum {
+    GAR_TRACK_CSV = 1,    /* track.csv: a row for each frame, expressions by name */
+    GAR_TRACK_ARRAYS = 2, /* track.safetensors, described by track.json */
+    GAR_TRACK_GLB = 4,    /* track.glb: the head with its texture, animated: weights of the expressions, turn
+                             and place of its node, and the frames' camera. Distances follow from sizes as
+                             through a lens whose focal length is 1.2 times the frames' longer side */
+    GAR_TRACK_ALL = 7
+};
+
+/* Writes the frames that have been ready so far, fetched or not; all files or none.
+ *
+ * files     a sum of GAR_TRACK_..., not 0
+ * Errors    GAR_FILE_UNWRITABLE, GAR_NO_FACE (GAR_TRACK_GLB, where no frame shows a face), GAR_BUSY
+ * Since 0.1. */
+gar_status gar_tracker_write(gar_tracker *tracker, const char *folder, uint32_t files);
 
 /* =============================================================================================
  * 4. Advanced: the parts on their own

@@ -16,7 +16,8 @@ public struct BatchPhoto: Sendable, Equatable {
     static let mostPhotos = 10_000_000
     private static let largestList = 1 << 30
 
-    static func isPicture(_ path: String) -> Bool {
+    /// Whether the name ends as those of pictures do.
+    public static func isPicture(_ path: String) -> Bool {
         let lower = path.lowercased()
         return endings.contains { lower.hasSuffix($0) }
     }

@@ -25,6 +25,7 @@ from ._reconstruct import Fit, reconstruct, reconstruct_all, reconstruct_file, s
 from ._renderer import Renderer, image_from_picture
 from ._result import Result, write_view
 from ._signatures import LogCallback as _LogCallback
+from ._track import TrackedFrame, Tracker, track
 from .errors import (
     BusyError,
     CancelledError,

@@ -3,7 +3,7 @@
 Held together with Include/garface.h and the library's exports by Tests/abi/check_abi.py.
 """
 import ctypes
-from ctypes import POINTER, c_bool, c_char, c_char_p, c_float, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_float, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 
 
 class Handle(c_void_p):
@@ -88,6 +88,10 @@ CONSTANTS = {
     "GAR_PICTURE_NORMALS": 2,
     "GAR_PICTURE_OVERLAY": 3,
     "GAR_PICTURE_TEXTURE": 4,
+    "GAR_TRACK_CSV": 1,
+    "GAR_TRACK_ARRAYS": 2,
+    "GAR_TRACK_GLB": 4,
+    "GAR_TRACK_ALL": 7,
 }
 
 
@@ -135,7 +139,39 @@ class BatchOptions(ctypes.Structure):
     ]
 
 
-STRUCTURES = {"gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles, "gar_batch_options": BatchOptions}
+class TrackerOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("renderer", c_int32),
+        ("lag", c_int32),
+        ("identity_frames", c_int32),
+        ("frames_per_second", c_float),
+        ("smoothing", c_float),
+        ("keep_frames", c_bool),
+        ("identity", POINTER(c_float)),
+        ("face", POINTER(Face)),
+    ]
+
+
+class TrackedFrame(ctypes.Structure):
+    _fields_ = [
+        ("index", c_int32),
+        ("found", c_bool),
+        ("face_probability", c_float),
+        ("time", c_double),
+        ("yaw", c_float),
+        ("pitch", c_float),
+        ("roll", c_float),
+        ("scale", c_float),
+        ("tx", c_float),
+        ("ty", c_float),
+    ]
+
+
+STRUCTURES = {
+    "gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles, "gar_batch_options": BatchOptions,
+    "gar_tracker_options": TrackerOptions, "gar_tracked_frame": TrackedFrame,
+}
 
 # name: (result, [arguments])
 SIGNATURES = {
@@ -179,6 +215,14 @@ SIGNATURES = {
     "gar_result_get_glb": (_status, [Handle, _bytes, c_size_t, _size_out]),
     "gar_result_get_json": (_status, [Handle, _chars, c_size_t, _size_out]),
     "gar_result_write": (_status, [Handle, c_char_p, c_uint32]),
+    "gar_tracker_options_init": (None, [POINTER(TrackerOptions)]),
+    "gar_tracker_create": (_status, [Handle, POINTER(TrackerOptions), _handle_out]),
+    "gar_tracker_release": (None, [Handle]),
+    "gar_tracker_push": (_status, [Handle, Handle, c_double, _ints]),
+    "gar_tracker_finish": (_status, [Handle, _ints]),
+    "gar_tracker_pop": (_status, [Handle, POINTER(TrackedFrame), _floats, _floats, _floats]),
+    "gar_tracker_get_identity": (_status, [Handle, _floats, c_size_t, _size_out]),
+    "gar_tracker_write": (_status, [Handle, c_char_p, c_uint32]),
     # 4. Advanced: head model
     "gar_head_load": (_status, [c_char_p, _handle_out]),
     "gar_head_release": (None, [Handle]),
@@ -225,7 +269,7 @@ SIGNATURES = {
 }
 
 _NAMES = {
-    c_int32: "i32", c_uint32: "u32", c_uint64: "u64", c_size_t: "size", c_float: "f32", c_bool: "bool",
+    c_int32: "i32", c_uint32: "u32", c_uint64: "u64", c_size_t: "size", c_float: "f32", c_double: "f64", c_bool: "bool",
     c_uint8: "u8", c_char: "char", c_char_p: "char*", c_void_p: "void*", Handle: "handle", None: "void",
     ProgressCallback: "gar_progress_callback", LogCallback: "gar_log_callback",
     BatchCallback: "gar_batch_callback",
