@@ -604,8 +604,12 @@ typedef struct gar_tracked_frame {
     bool found;
     float face_probability; /* what the inverse network thinks of the place that was looked at */
     double time;            /* seconds */
-    float yaw, pitch, roll; /* degrees; they run on past half a turn */
-    float scale, tx, ty;    /* the camera: pixels per mm, and the pixel of the model's origin */
+    float yaw;              /* degrees, as are the next two; they run on past half a turn */
+    float pitch;
+    float roll;
+    float scale;            /* the camera: pixels per mm */
+    float tx;               /* and the pixel of the model's origin */
+    float ty;
 } gar_tracked_frame;
 
 /* Fetches the next frame that is ready, in order.

@@ -79,7 +79,7 @@ public final class Fitter {
     /// Where the fit stands.
     public private(set) var state: FitState
 
-    static func objective(
+    package static func objective(
         _ models: FitModels, _ renderer: FitRenderer, _ problem: FitProblem
     ) throws -> FitObjective<Float> {
         try renderer == .sphericalHarmonics

@@ -1,10 +1,9 @@
 import FaceModel
+import Fitting
 import Inversion
 import Numerics
 import Renderer
 import Testing
-
-@testable import Fitting
 
 /// Several photos of one person: one identity, everything else photo by photo.
 @Suite(.serialized) struct JointFitTests {

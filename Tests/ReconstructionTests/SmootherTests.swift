@@ -1,8 +1,7 @@
 import Glibc
 import Numerics
+import Reconstruction
 import Testing
-
-@testable import Reconstruction
 
 @Suite struct SmootherTests {
     /// The most probable values and velocities of one channel given all measurements, by the normal equations of the whole

@@ -6,7 +6,7 @@ import Numerics
 ///
 /// The normal equations have the shape of an arrow: photos meet in the identity alone. Each photo's own unknowns are
 /// eliminated (Schur complement), so the work grows in proportion to the number of photos.
-struct JointLandmarkGaussNewton {
+package struct JointLandmarkGaussNewton {
     let single: LandmarkGaussNewton
 
     func run(
@@ -81,16 +81,20 @@ struct JointLandmarkGaussNewton {
         return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: start, last: evaluation.total)
     }
 
-    struct Photo {
-        let energy: LandmarkEnergy
+    package struct Photo {
+        package let energy: LandmarkEnergy
         let observed: LandmarkObservations
         /// Pose, identity, expression; the identity is the same in all photos.
-        var x: [Double]
-        var points: PointModel<Float>
+        package var x: [Double]
+        package var points: PointModel<Float>
+
+        package init(energy: LandmarkEnergy, observed: LandmarkObservations, x: [Double], points: PointModel<Float>) {
+            (self.energy, self.observed, self.x, self.points) = (energy, observed, x, points)
+        }
     }
 
     /// The damped step of every photo, each with the common step of the identity in it; nil if singular.
-    static func solve(
+    package static func solve(
         _ photos: [Photo], _ equations: [(hessian: [Double], gradient: [Double])], damping: Double, shapeHeld: Bool
     ) -> [[Double]]? {
         let ni = photos[0].energy.identityCount, n = photos[0].energy.count, m = n - ni

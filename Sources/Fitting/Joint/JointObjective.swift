@@ -3,17 +3,17 @@ import Numerics
 
 /// Several photos of one person as one energy: the sum of theirs. Unknowns: the identity, which all share, then photo by
 /// photo everything else. What is believed of the identity about zero is believed once, not once for every photo.
-final class JointObjective: StageEnergy {
-    let photos: [FitObjective<Float>]
-    let identityCount: Int
+package final class JointObjective: StageEnergy {
+    package let photos: [FitObjective<Float>]
+    package let identityCount: Int
     /// Of one photo's unknowns, identity included; that block comes first in it.
-    let layout: ParameterLayout
-    let count: Int
+    package let layout: ParameterLayout
+    package let count: Int
     private let unknowns: Tensor<Float>
     private let gradient: Tensor<Float>
-    private(set) var lastTerms = EnergyTerms()
+    package private(set) var lastTerms = EnergyTerms()
 
-    init(_ photos: [FitObjective<Float>]) {
+    package init(_ photos: [FitObjective<Float>]) {
         self.photos = photos
         layout = photos[0].layout
         identityCount = layout.range(.identity).count
@@ -25,31 +25,31 @@ final class JointObjective: StageEnergy {
 
     private var ownCount: Int { layout.count - identityCount }
 
-    func ranges(_ block: ParameterBlock) -> [Range<Int>] {
+    package func ranges(_ block: ParameterBlock) -> [Range<Int>] {
         let range = layout.range(block)
         return block == .identity
             ? [range] : photos.indices.map { k in range.lowerBound + k * ownCount..<range.upperBound + k * ownCount }
     }
 
     /// The energy of a photo with weights of the whole.
-    static func share(_ weights: FitWeights, of count: Int) -> FitWeights {
+    package static func share(_ weights: FitWeights, of count: Int) -> FitWeights {
         var own = weights
         own.identity /= Float(max(1, count))
         return own
     }
 
     /// The unknowns of photo k, in its own layout.
-    func gather(_ p: UnsafePointer<Float>, _ k: Int, into own: UnsafeMutablePointer<Float>) {
+    package func gather(_ p: UnsafePointer<Float>, _ k: Int, into own: UnsafeMutablePointer<Float>) {
         own.update(from: p, count: identityCount)
         (own + identityCount).update(from: p + identityCount + k * ownCount, count: ownCount)
     }
 
-    func scatter(_ own: UnsafePointer<Float>, _ k: Int, into p: UnsafeMutablePointer<Float>) {
+    package func scatter(_ own: UnsafePointer<Float>, _ k: Int, into p: UnsafeMutablePointer<Float>) {
         p.update(from: own, count: identityCount)
         (p + identityCount + k * ownCount).update(from: own + identityCount, count: ownCount)
     }
 
-    func evaluate(
+    package func evaluate(
         _ p: UnsafePointer<Float>, weights: FitWeights, active: Set<ParameterBlock>, gradient g: UnsafeMutablePointer<Float>
     ) -> Float {
         let own = Self.share(weights, of: photos.count)
@@ -66,7 +66,7 @@ final class JointObjective: StageEnergy {
         return Float(sum.total)
     }
 
-    var freezeCoverage: Bool {
+    package var freezeCoverage: Bool {
         get { photos[0].freezeCoverage }
         set { for photo in photos { photo.freezeCoverage = newValue } }
     }

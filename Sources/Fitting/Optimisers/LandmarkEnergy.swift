@@ -3,8 +3,8 @@ import FaceModel
 import Numerics
 
 /// The energy that landmark stages lower, its Jacobian and its bounds.
-struct LandmarkEnergy {
-    let identityCount, expressionCount: Int
+package struct LandmarkEnergy {
+    package let identityCount, expressionCount: Int
     let observed: LandmarkObservations
     let weights: FitWeights
     /// Which unknowns this stage moves.
@@ -13,9 +13,9 @@ struct LandmarkEnergy {
     let identityPrecision, expressionStartPrecision, expressionPrecision: [Double]
     let bounded: Bool
     let c = 4.0
-    var count: Int { 6 + identityCount + expressionCount }
+    package var count: Int { 6 + identityCount + expressionCount }
 
-    init(head: HeadModel<Float>, stage: FitStage, problem: FitProblem, observed: LandmarkObservations) {
+    package init(head: HeadModel<Float>, stage: FitStage, problem: FitProblem, observed: LandmarkObservations) {
         let ni = head.identityCount, ne = head.expressionCount
         (identityCount, expressionCount) = (ni, ne)
         self.observed = observed
@@ -36,7 +36,7 @@ struct LandmarkEnergy {
             + Array(repeating: stage.blocks.contains(.expression), count: ne)
     }
 
-    func unknowns(of s: FitState) -> [Double] {
+    package func unknowns(of s: FitState) -> [Double] {
         [s.yaw, s.pitch, s.roll, s.logScale, s.shiftX, s.shiftY].map(Double.init)
             + s.identity.prefix(identityCount).map(Double.init) + s.expression.prefix(expressionCount).map(Double.init)
     }
@@ -51,7 +51,7 @@ struct LandmarkEnergy {
     /// (68, 3) points in model space.
     private func shape(_ x: [Double], _ points: PointModel<Float>) -> [Double] { points.positions(at: x[6...]) }
 
-    func evaluate(_ x: [Double], _ points: PointModel<Float>) -> EnergyTerms {
+    package func evaluate(_ x: [Double], _ points: PointModel<Float>) -> EnergyTerms {
         let shape = shape(x, points)
         let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
         let s = Double.exponential(x[3])
@@ -85,7 +85,7 @@ struct LandmarkEnergy {
     }
 
     /// J^T W J + D and the downhill right-hand side, both without damping and bounds.
-    func normalEquations(_ x: [Double], _ points: PointModel<Float>) -> (hessian: [Double], gradient: [Double]) {
+    package func normalEquations(_ x: [Double], _ points: PointModel<Float>) -> (hessian: [Double], gradient: [Double]) {
         let n = count, shape = shape(x, points)
         let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
         let dr = Rotation.derivatives(yaw: x[0], pitch: x[1], roll: x[2])

@@ -5,12 +5,14 @@ import Numerics
 /// Every channel moves at a velocity that changes at random (white acceleration) and is measured with noise. A Kalman filter
 /// runs forward; what it held of the last frames is kept, and the value `lag` frames ago is smoothed backwards
 /// (Rauch-Tung-Striebel) from all that has been measured up to now. A lag of 0 is the causal filter.
-struct FixedLagSmoother {
-    struct Channel: Sendable {
+package struct FixedLagSmoother {
+    package struct Channel: Sendable {
         /// Standard deviation of a measurement.
-        var noise: Double
+        package var noise: Double
         /// Spectral density of the acceleration's root: the velocity's deviation after a second.
-        var agility: Double
+        package var agility: Double
+
+        package init(noise: Double, agility: Double) { (self.noise, self.agility) = (noise, agility) }
     }
 
     /// Means and covariances of all channels at one time: value and velocity.
@@ -31,19 +33,19 @@ struct FixedLagSmoother {
         var isFirst: Bool
     }
 
-    let channels: [Channel]
-    let lag: Int
+    package let channels: [Channel]
+    package let lag: Int
     private var moments: [Moment] = []
 
-    init(_ channels: [Channel], lag: Int) {
+    package init(_ channels: [Channel], lag: Int) {
         self.channels = channels
         self.lag = lag
     }
 
-    var isEmpty: Bool { moments.isEmpty }
+    package var isEmpty: Bool { moments.isEmpty }
 
     /// What is expected at a time, before it is measured; nil at the start.
-    func prediction(at time: Double) -> [Double]? {
+    package func prediction(at time: Double) -> [Double]? {
         moments.last.map { last in channels.indices.map { last.filtered.x[$0] + (time - last.time) * last.filtered.v[$0] } }
     }
 
@@ -51,7 +53,7 @@ struct FixedLagSmoother {
     ///   - values: nil where nothing was seen.
     ///   - doubt: how many times noisier than usual the measurement is.
     ///   - restart: forgets what was before.
-    mutating func add(_ values: [Double]?, time: Double, doubt: Double = 1, restart: Bool = false) {
+    package mutating func add(_ values: [Double]?, time: Double, doubt: Double = 1, restart: Bool = false) {
         let n = channels.count
         guard let last = moments.last, !restart else {
             guard let values else { return }
@@ -95,7 +97,7 @@ struct FixedLagSmoother {
     }
 
     /// The values `back` moments ago (at most the lag), from all that is known now; nil where there was nothing yet.
-    func values(back: Int) -> [Double]? {
+    package func values(back: Int) -> [Double]? {
         let target = moments.count - 1 - back
         guard moments.indices.contains(target) else { return nil }
         // Backwards from the last moment of the run that the target belongs to.

@@ -109,7 +109,8 @@ class Tracker(Owned):
         moment = -1.0 if time is None else real(time, "time")
         if time is not None and not moment >= 0:
             raise wrong("time", time, "seconds from 0 on")
-        check(lib.gar_tracker_push(self._handle, as_image(frame, "frame")._handle, moment, ctypes.byref(ready)))
+        image = as_image(frame, "frame")
+        check(lib.gar_tracker_push(self._handle, image._handle, moment, ctypes.byref(ready)))
         return self._pop(ready.value)
 
     def finish(self) -> list[TrackedFrame]:

@@ -41,7 +41,7 @@ def first(results: list[garface.Result | None]) -> np.ndarray | None:
     return next((r.identity for r in results if r is not None), None)
 
 
-def renders(options: argparse.Namespace) -> None:
+def renders(options: argparse.Namespace, schedule: dict | None) -> None:
     models, renderer, head = weights.models(options), garface.Renderer(options.renderer), garface.HeadModel()
     mean = head.evaluate()
     region = metrics.face_region(mean, head.parts, head.part_names.index("skin"), head.landmarks(mean)[30])
@@ -56,14 +56,14 @@ def renders(options: argparse.Namespace) -> None:
 
         def together(count: int) -> np.ndarray | None:
             try:
-                return first(garface.reconstruct_person(person["pictures"][:count], models=models, renderer=options.fit))
+                return first(garface.reconstruct_person(person["pictures"][:count], models=models, renderer=options.fit, schedule=schedule))
             except garface.NoFaceError:
                 return None
 
         singles = []
         for picture in person["pictures"]:
             try:
-                singles.append(garface.reconstruct(picture, models=models, renderer=options.fit).identity)
+                singles.append(garface.reconstruct(picture, models=models, renderer=options.fit, schedule=schedule).identity)
             except garface.NoFaceError:
                 pass
         found = {"1": singles, "mean of 4": [np.mean(singles, 0)] if singles else [], "2": [together(2)], "4": [together(4)]}
@@ -80,7 +80,7 @@ def renders(options: argparse.Namespace) -> None:
     print(metrics.table(rows, ["photos", "persons", "mesh median mm", "mesh mean mm"]))
 
 
-def photographs(options: argparse.Namespace) -> None:
+def photographs(options: argparse.Namespace, schedule: dict | None) -> None:
     from PIL import Image
 
     models, head = weights.models(options), garface.HeadModel()
@@ -88,25 +88,25 @@ def photographs(options: argparse.Namespace) -> None:
     region = metrics.face_region(mean, head.parts, head.part_names.index("skin"), head.landmarks(mean)[30])
     archive, fits = zipfile.ZipFile(options.photos / "photos144.zip"), np.load(options.photos / "fits.npz")
     numbers, counts = np.unique(fits["person"], return_counts=True)
-    chosen = np.random.default_rng(options.seed).permutation(numbers[counts >= 4])[: options.persons]
+    chosen = np.random.default_rng(options.seed).permutation(numbers[counts >= 2])[: options.persons]
     halves: dict[int, list[list[np.ndarray]]] = {1: [], 2: []}
     for person in chosen:
-        pictures = []
+        pictures, faces = [], []
         for i in np.flatnonzero(fits["person"] == person)[:4]:
-            grey = np.asarray(Image.open(io.BytesIO(archive.read(f"{i:05}.webp"))).convert("RGB"))
-            # Crops cut into the face: a margin lets it be found.
-            pictures.append(np.pad(grey, ((40, 40), (40, 40), (0, 0)), mode="edge"))
-        for count in halves:
-            try:
-                sides = [pictures[:count], pictures[count : 2 * count]]
-                results = [garface.reconstruct_person(side, models=models, renderer=options.fit) for side in sides]
-            except garface.NoFaceError:
-                continue
-            if all(r is not None for side in results for r in side):
-                halves[count].append([head.evaluate(first(side))[region] for side in results])
-        print(f"person {person}: {len(halves[1])} and {len(halves[2])} so far", flush=True)
+            pictures.append(np.array(Image.open(io.BytesIO(archive.read(f"{i:05}.webp"))).convert("RGB")))
+            # The crops cut into the face, where the detector was not meant to find it: FOLDER says where it is.
+            scale, (u, v) = float(fits["scale"][i]), fits["translation"][i]
+            roll = garface.pose_angles(fits["rotation"][i])[2]
+            up = np.radians(roll)
+            faces.append(garface.Face((u - 5 * scale * np.sin(up), v - 5 * scale * np.cos(up)), 230 * scale, roll))
+        for count in (c for c in halves if 2 * c <= len(pictures)):
+            results = [
+                garface.reconstruct_person(
+                    pictures[part], faces=faces[part], models=models, renderer=options.fit, schedule=schedule)
+                for part in (slice(count), slice(count, 2 * count))]
+            halves[count].append([head.evaluate(first(side))[region] for side in results])
     rows = []
-    for count, shapes in halves.items():
+    for count, shapes in ((c, s) for c, s in halves.items() if s):
         same = [metrics.aligned_error(a, b) for a, b in shapes]
         others = [metrics.aligned_error(shapes[i][0], shapes[k][1]) for i in range(len(shapes)) for k in range(len(shapes)) if i != k]
         rows.append({
@@ -124,10 +124,12 @@ def main() -> None:
     parser.add_argument("--picture", type=int, default=256, help="side of the rendered pictures, pixels")
     parser.add_argument("--fit", default="gar", choices=["gar", "sh", "landmarks", "start"], help="what refines the face")
     parser.add_argument("--photos", type=pathlib.Path, help="photographs instead of renders")
+    parser.add_argument("--schedule", type=pathlib.Path, help="stages of the fit as JSON (default: the standard ones)")
     parser.add_argument("--json", type=pathlib.Path)
     weights.add_arguments(parser)
     options = parser.parse_args()
-    photographs(options) if options.photos else renders(options)
+    schedule = json.loads(options.schedule.read_text()) if options.schedule else None
+    (photographs if options.photos else renders)(options, schedule)
 
 
 if __name__ == "__main__":
