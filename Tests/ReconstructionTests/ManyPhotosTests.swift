@@ -120,12 +120,18 @@ import Testing
         let animation = try TrackAnimation([frame, next, lost], width: 320, height: 240)
         #expect(animation.times == [0, 0.5] && animation.weights == [0.25, 0.25])
         let q = animation.rotations.map { Double($0) }
-        #expect((0..<4).reduce(0) { $0 + q[$1] * q[4 + $1] } > 0)
+        var nearness = 0.0
+        for k in 0..<4 { nearness += q[k] * q[4 + k] }
+        #expect(nearness > 0)
         // The quaternion turns the model's axes as the matrix does.
         let r = Rotation.matrix(yaw: 0.4, pitch: -0.2, roll: 3.0)
-        #expect(abs(r[0] - (1 - 2 * (q[1] * q[1] + q[2] * q[2]))) < 1e-6 && abs(r[3] - 2 * (q[0] * q[1] + q[2] * q[3])) < 1e-6)
+        let first = 1 - 2 * (q[1] * q[1] + q[2] * q[2]), second = 2 * (q[0] * q[1] + q[2] * q[3])
+        #expect(abs(r[0] - first) < 1e-6)
+        #expect(abs(r[3] - second) < 1e-6)
         let focal = 1.2 * 320, p = animation.translations.map { Double($0) }
-        #expect(abs(focal * p[0] / -p[2] + 159.5 - 100) < 1e-3 && abs(-focal * p[1] / -p[2] + 119.5 - 40) < 1e-3)
+        let u = focal * p[0] / -p[2] + 159.5, v = -focal * p[1] / -p[2] + 119.5
+        #expect(abs(u - 100) < 1e-3)
+        #expect(abs(v - 40) < 1e-3)
         #expect(errorKind { _ = try TrackAnimation([lost], width: 320, height: 240) } == .noFace)
     }
 }

@@ -66,4 +66,6 @@ public struct TrackedFrame: Sendable {
     public var expression: [Float] = []
     /// The 68 points (68,2), pixels: the jaw on the visible contour, and fixed to the surface.
     public var landmarks: [Double] = [], staticLandmarks: [Double] = []
+
+    public init(index: Int, time: Double) { (self.index, self.time) = (index, time) }
 }
