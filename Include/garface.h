@@ -29,8 +29,9 @@
  *              too small a capacity they write *count, leave the buffer alone and return
  *              GAR_BUFFER_TOO_SMALL. Text counts its terminating zero.
  * Threads      Distinct handles may be used on distinct threads at the same time. gar_models,
- *              gar_image, gar_result and gar_head are immutable: share them freely. gar_renderer
- *              and gar_fit change while in use: a second call on one meanwhile returns GAR_BUSY.
+ *              gar_image, gar_result and gar_head are immutable: share them freely. gar_renderer,
+ *              gar_fit and gar_tracker change while in use: a second call on one meanwhile returns
+ *              GAR_BUSY.
  * Options      Structs that begin with `struct_size` are filled with defaults by their _init
  *              function, so that a program built against this header runs with later libraries.
  * Files        May come from anywhere: every size, index and number is checked before it is used, and
@@ -395,6 +396,65 @@ gar_status gar_reconstruct(
     const gar_models *models, const gar_image *image, const gar_options *options,
     gar_result **out);
 
+/* Reconstructs one person from several photos: one identity for all of them, an expression, pose and look
+ * for each. What is minimised is the sum of the photos' energies. A photo in which no face is found gives
+ * no result and does not hinder the others.
+ *
+ * images    `count` of them, 1 to 64; each photo needs working memory of its own, about 100 MB with GAR
+ * faces     optional: [count] where the faces are; those of size 0 are searched, and so are all where NULL;
+ *           the largest face of a photo is taken
+ * options   optional: `renderer`, `schedule`, `seed` and `progress` are looked at
+ * results   [count] receives handles, NULL for photos without a face; release each with
+ *           gar_result_release. Losses and stages of a result are those of all photos together
+ * found     optional: how many results there are
+ * Errors    GAR_NO_FACE (in none of the photos), GAR_CANCELLED, GAR_NUMERICAL_FAILURE, GAR_MALFORMED_FILE
+ *           (the schedule)
+ * Any thread; `progress` is called on it. Since 0.1. */
+gar_status gar_reconstruct_person(
+    const gar_models *models, const gar_image *const *images, int32_t count, const gar_face *faces,
+    const gar_options *options, gar_result **results, int32_t *found);
+
+/* How a batch gets on: photos that are through, of how many, and, where one just was, its row of the
+ * manifest as a JSON object with its "index" in the list of photos; row is NULL about ten times a second,
+ * only to ask. Return true to go on, false to end the batch. It runs on the thread of the call. */
+typedef bool (*gar_batch_callback)(void *user, int32_t through, int32_t total, const char *row);
+
+/* Options of a batch. Fill with gar_batch_options_init. */
+typedef struct gar_batch_options {
+    size_t struct_size;          /* set by gar_batch_options_init */
+    int32_t threads;             /* photos at a time, to 256; 0: one per core of the machine */
+    bool retry_failures;         /* whether photos that failed in an earlier call are tried again; true */
+    bool write_manifest;         /* whether manifest.csv and manifest.json are written; true */
+    gar_batch_callback progress; /* optional; NULL */
+    void *progress_user;         /* handed to `progress` */
+} gar_batch_options;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_batch_options_init(gar_batch_options *options);
+
+/* Reconstructs many photos, several at a time, each into a folder of its own below `output`: the photo's
+ * path below the folder that was searched, or as it was given (a leading / dropped, .. as __). Each thread
+ * of the call has working memory of its own; the models are shared. A photo that fails does not end the
+ * batch.
+ *
+ * A folder's batch.json is written last and says which photo, files and options it is of: the same call
+ * again does only what is missing, what failed, and photos or options that have changed. manifest.csv and
+ * manifest.json in `output` have a row for each photo: "status" ("done" or "failed"), "code" and "error"
+ * (a gar_status and its name), "message", faces with their angles, files, and seconds.
+ *
+ * inputs    paths, `input_count` of them: each a .png, .jpg or .jpeg file, a folder, searched with all below
+ *           it, or a text file with a path in each line
+ * options   optional: `renderer`, `schedule`, `files`, `all_faces` and `seed` are looked at; `progress` is
+ *           not; with landmarks, face or box: GAR_INVALID_ARGUMENT
+ * batch     optional: NULL takes the defaults
+ * done, failed  optional: how many photos are done, and have failed, earlier calls included
+ * Errors    GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE (an input that is no photo), GAR_FILE_UNWRITABLE
+ *           (`output`), GAR_MALFORMED_FILE (the schedule), GAR_CANCELLED (the manifest then has what was done)
+ * Any thread. Since 0.1. */
+gar_status gar_batch_run(
+    const gar_models *models, const char *const *inputs, size_t input_count, const char *output,
+    const gar_options *options, const gar_batch_options *batch, int32_t *done, int32_t *failed);
+
 /* Releases a result. Any thread. Since 0.1. */
 void gar_result_release(gar_result *result);
 
@@ -491,6 +551,103 @@ gar_status gar_result_get_json(
  * Errors  GAR_FILE_UNWRITABLE
  * Any thread. Since 0.1. */
 gar_status gar_result_write(const gar_result *result, const char *folder, uint32_t files);
+
+/* A face followed through the frames of a film. It holds working memory: one thread at a time, GAR_BUSY
+ * otherwise.
+ *
+ * Each frame is looked at where the face was in the one before; a face that is lost (the inverse network
+ * gives its place less than half, or the points it reads do not lie on a head) is searched in every frame
+ * until it is found again. The identity is settled from the first frames together and held; pose, camera and
+ * expression are smoothed. One person is followed: after a cut to another one, use another tracker. */
+typedef struct gar_tracker gar_tracker;
+
+/* Options of a tracker. Fill with gar_tracker_options_init. */
+typedef struct gar_tracker_options {
+    size_t struct_size;         /* set by gar_tracker_options_init */
+    gar_renderer_kind renderer; /* GAR_RENDERER_LANDMARKS, tens of milliseconds a frame; GAR_RENDERER_START:
+                                   the inverse network's reading as it is; GAR_RENDERER_GAR: refined through
+                                   the renderer as well, seconds a frame */
+    int32_t lag;                /* 0 to 250: a frame is given out when so many later ones have been seen, which
+                                   smooth it; 0: at once, smoothed from the past alone; 3 */
+    int32_t identity_frames;    /* 1 to 250: how many of the first frames with the face settle the identity;
+                                   they are held back until then; 10 */
+    float frames_per_second;    /* for frames without a time; 25 */
+    float smoothing;            /* 0 to 100: how much noise is reckoned with, beside what was measured; 0:
+                                   nothing is smoothed and there is no lag; 1 */
+    bool keep_frames;           /* whether frames are kept for gar_tracker_write, 1.5 kB each; true */
+    const float *identity;      /* optional: [I] who it is, where that is known: nothing is held back; NULL */
+    const gar_face *face;       /* optional: the face to follow, in the first frame; NULL: the largest */
+} gar_tracker_options;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_tracker_options_init(gar_tracker_options *options);
+
+/* Begins to follow a face.
+ *
+ * options   optional: NULL takes the defaults
+ * out       receives the handle; release it with gar_tracker_release
+ * Any thread. Since 0.1. */
+gar_status gar_tracker_create(
+    const gar_models *models, const gar_tracker_options *options, gar_tracker **out);
+
+/* Releases a tracker. Any thread. Since 0.1. */
+void gar_tracker_release(gar_tracker *tracker);
+
+/* Takes the next frame. A frame without the face is no error.
+ *
+ * image     all of one size; gar_image_create makes one of raw pixels
+ * time      seconds, growing from frame to frame; below 0: counted on by frames_per_second
+ * ready     optional: how many frames gar_tracker_pop can fetch now: none while the identity is not settled,
+ *           then those that were held back, then usually one for each frame
+ * Errors    GAR_NUMERICAL_FAILURE, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_push(gar_tracker *tracker, const gar_image *image, double time, int32_t *ready);
+
+/* Makes the last frames ready; after it no frame is taken. Errors as gar_tracker_push. Since 0.1. */
+gar_status gar_tracker_finish(gar_tracker *tracker, int32_t *ready);
+
+/* The face in one frame; the numbers are NaN where it was not found. */
+typedef struct gar_tracked_frame {
+    int32_t index;          /* from 0 */
+    bool found;
+    float face_probability; /* what the inverse network thinks of the place that was looked at */
+    double time;            /* seconds */
+    float yaw;              /* degrees, as are the next two; they run on past half a turn */
+    float pitch;
+    float roll;
+    float scale;            /* the camera: pixels per mm */
+    float tx;               /* and the pixel of the model's origin */
+    float ty;
+} gar_tracked_frame;
+
+/* Fetches the next frame that is ready, in order.
+ *
+ * expression, landmarks, landmarks_static  optional: [E], and [68, 2] photo pixels with the jaw on the visible
+ *           contour and fixed to the surface; written
+ * Errors    GAR_INVALID_ARGUMENT where none is ready, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_pop(
+    gar_tracker *tracker, gar_tracked_frame *frame, float *expression, float *landmarks,
+    float *landmarks_static);
+
+/* [I] who it is; no elements before that is settled. Errors  GAR_BUFFER_TOO_SMALL, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_get_identity(
+    gar_tracker *tracker, float *buffer, size_t capacity, size_t *count);
+
+/* Which files a track is written to: a sum of these. */
+enum {
+    GAR_TRACK_CSV = 1,    /* track.csv: a row for each frame, expressions by name */
+    GAR_TRACK_ARRAYS = 2, /* track.safetensors, described by track.json */
+    GAR_TRACK_GLB = 4,    /* track.glb: the head with its texture, animated: weights of the expressions, turn
+                             and place of its node, and the frames' camera. Distances follow from sizes as
+                             through a lens whose focal length is 1.2 times the frames' longer side */
+    GAR_TRACK_ALL = 7
+};
+
+/* Writes the frames that have been ready so far, fetched or not; all files or none.
+ *
+ * files     a sum of GAR_TRACK_..., not 0
+ * Errors    GAR_FILE_UNWRITABLE, GAR_NO_FACE (GAR_TRACK_GLB, where no frame shows a face), GAR_BUSY
+ * Since 0.1. */
+gar_status gar_tracker_write(gar_tracker *tracker, const char *folder, uint32_t files);
 
 /* =============================================================================================
  * 4. Advanced: the parts on their own

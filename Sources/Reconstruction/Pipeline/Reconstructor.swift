@@ -57,7 +57,7 @@ public struct ReconstructionModels: Sendable {
 /// One photo at a time per object; several objects may share models on several threads.
 public final class Reconstructor {
     public let models: ReconstructionModels
-    private let aligner: Aligner<Float>
+    let aligner: Aligner<Float>
 
     /// Part done, 0 to 1, and the step's name; false cancels.
     public typealias Progress = (Float, String) -> Bool
