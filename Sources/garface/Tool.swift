@@ -20,7 +20,7 @@ struct Tool: ParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            ReconstructCommand.self, RenderCommand.self, ViewCommand.self, ModelCommand.self, InfoCommand.self,
+            ReconstructCommand.self, EditCommand.self, RenderCommand.self, ViewCommand.self, ModelCommand.self, InfoCommand.self,
             BenchCommand.self,
         ])
 
