@@ -6,7 +6,7 @@ import Reconstruction
 
 /// Reads a struct that may come from a program built against an older header: fields it does not know
 /// keep their defaults.
-private func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, earlier: [Int] = [], defaults: S, _ argument: String) throws -> S {
+func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, earlier: [Int] = [], defaults: S, _ argument: String) throws -> S {
     guard size == MemoryLayout<S>.size || earlier.contains(size) else {
         throw invalid(
             "\(argument)->struct_size: is \(UInt(bitPattern: size)), expected \(MemoryLayout<S>.size), or what an earlier header "

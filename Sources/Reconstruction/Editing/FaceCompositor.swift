@@ -130,7 +130,7 @@ struct FaceCompositor {
                 return distance * cellMM > FaceCompositor.reachMM || i == 0 || j == 0 || i == n - 1 || j == n - 1
             }
             flow = GridField(membraneOn: n, channels: 2, known: known, weight: weight, held: held)
-            coverage = GridField(side: n, channels: 1, values: covered).blurred(times: 2)
+            coverage = GridField(side: n, channels: 1, values: covered).blurred(times: 6)
             if edited.lookChange > 0 { tone = try matchedTone() }
         }
 
@@ -141,7 +141,8 @@ struct FaceCompositor {
             try forPixels(grid) { p, shade in
                 guard shade.weight > 0.02 else { return }
                 for c in 0..<3 { known[3 * p + c] = shade.drawn[c] - shade.face[c] }
-                weight[p] = shade.weight < 0.5 ? 8 : 0.02
+                // Hair at the rim says nothing of the skin's tone.
+                weight[p] = (shade.weight < 0.5 ? 8 : 0.02) * compositor.source.palette.trust(shade.drawn)
             }
             return GridField(membraneOn: n, channels: 3, known: known, weight: weight, held: nil)
         }
@@ -190,7 +191,7 @@ struct FaceCompositor {
             let change = free * (now - was) + (1 - free) * Self.limited(now - was)
             // Made new: GAR's colours, if they are such as this skin has, else the skin's own.
             var made = now + SIMD3(a[A.correction], a[A.correction + 1], a[A.correction + 2])
-            let trust = max(source.palette.trust(made), foreign, look)
+            let trust = max(source.palette.trust(made) * (1 - a[A.lid]), foreign, look)
             let base = SIMD3(a[A.base], a[A.base + 1], a[A.base + 2])
             made = trust * made + (1 - trust) * base
             let moved = (own * own).sum().squareRoot() / pixelsPerMM / FaceCompositor.still

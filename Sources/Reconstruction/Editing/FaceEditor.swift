@@ -11,18 +11,35 @@ public struct EditedFace: Sendable {
     public let keepsLook: Bool
 }
 
+/// What a photo says of a face as it is: the same for all edits of it, so that it can be made once and shared.
+public struct EditSource: Sendable {
+    let head: PhotographedHead
+
+    /// - Parameter photo: the one that `result` was made from.
+    public init(_ result: ReconstructionResult, photo: RGBImage) throws {
+        guard let gar = result.models.gar else { throw FaceEditor.noRenderer }
+        let renderer = try FaceRenderer(head: result.models.head, gar: gar)
+        // A face without a look of its own is compared with the mean look.
+        var face = result.parameters
+        if face.wPlus.isEmpty { face.wPlus = gar.wPlus(gar.meanW).array }
+        head = try PhotographedHead(result, photo: photo, planes: renderer.render(face), side: renderer.side)
+    }
+}
+
 /// Changes a reconstructed face and renders it again, alone and inside its photo. One thread at a time.
 public final class FaceEditor {
     public let original: ReconstructionResult
     private let photo: RGBImage
     private let renderer: FaceRenderer
     private let gar: GAR<Float>
-    private var madeHead: PhotographedHead?
+    private let source: () throws -> EditSource
+    private let madeSource = MadeOnce<EditSource>()
 
-    public init(_ result: ReconstructionResult, photo: RGBImage) throws {
-        guard let gar = result.models.gar else {
-            throw GarfaceError(.invalidArgument, "edit: faces are rendered by GAR, and no renderer weights are loaded")
-        }
+    static let noRenderer = GarfaceError(.invalidArgument, "edit: faces are rendered by GAR, and no renderer weights are loaded")
+
+    /// - Parameter source: gives what was made of this result and photo before; nil makes it when it is first needed.
+    public init(_ result: ReconstructionResult, photo: RGBImage, source: (() throws -> EditSource)? = nil) throws {
+        guard let gar = result.models.gar else { throw Self.noRenderer }
         guard photo.width == result.photoWidth, photo.height == result.photoHeight else {
             throw GarfaceError(
                 .invalidArgument,
@@ -32,6 +49,8 @@ public final class FaceEditor {
         try result.parameters.check(result.models, name: "edit")
         original = result
         self.photo = photo
+        let made = madeSource
+        self.source = source ?? { try made.value { try EditSource(result, photo: photo) } }
         self.gar = gar
         renderer = try FaceRenderer(head: result.models.head, gar: gar)
     }
@@ -50,7 +69,7 @@ public final class FaceEditor {
                 faceProbability: original.faceProbability)
         }
         let place = try result(in: photo)
-        let picture = try FaceCompositor(source: head(), frame: face.frame, aligned: original.alignedFrame).composite(
+        let picture = try FaceCompositor(source: source().head, frame: face.frame, aligned: original.alignedFrame).composite(
             photo,
             .init(
                 mesh: place.posed, camera: place.camera, render: BicubicPicture(planes: planes, side: renderer.side),
@@ -84,16 +103,5 @@ public final class FaceEditor {
             whole += (own[i] - gar.meanW.pointer[i % latent]) * (own[i] - gar.meanW.pointer[i % latent])
         }
         return moved == 0 ? 0 : whole > moved ? (moved / whole).squareRoot() : 1
-    }
-
-    /// What the photo says of the face as it is; made once.
-    private func head() throws -> PhotographedHead {
-        if let madeHead { return madeHead }
-        // A face without a look of its own is compared with the mean look.
-        var face = original.parameters
-        if face.wPlus.isEmpty { face.wPlus = gar.wPlus(gar.meanW).array }
-        let made = try PhotographedHead(original, photo: photo, planes: planes(face), side: renderer.side)
-        madeHead = made
-        return made
     }
 }

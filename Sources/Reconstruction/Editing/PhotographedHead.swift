@@ -22,15 +22,20 @@ struct PhotographedHead {
         static let shift = 0  // 2: photo pixels, from the edited place to the photographed one
         static let confidence = 2  // how far the photo shows it
         static let correction = 3  // 3: what to add to GAR's colours, carried on smoothly from where both are seen
-        static let face = 6  // 1 on the face, 0 on the rest of the head
+        static let face = 6  // 1 on the face, 0 on the rest of the head and where hair hides it
         static let seen = 7  // not hidden, at whatever angle
         static let base = 8  // 3: the photo's colours, carried on
         static let foreign = 11  // 1 on eyes, teeth and mouth
-        static let count = 12
+        static let lid = 12  // 1 around the eyes: GAR's hardly close
+        static let count = 13
     }
 
     /// Millimetres from the nose tip within which a vertex belongs to the face, and where it no longer does.
     private static let faceRadius: Float = 85, fadedRadius: Float = 115
+    /// The same for where other colours than the skin's may be hair: eyes and brows are nearer.
+    private static let skinRadius: Float = 62, hairRadius: Float = 74
+    /// How far lids reach beyond the eye, mm.
+    private static let lids: Float = 8
     /// How far an edge of the mesh counts against a known value.
     private static let correctionStiffness: Float = 3, baseStiffness: Float = 0.02
 
@@ -56,39 +61,80 @@ struct PhotographedHead {
         let corrections = neighbours.spread(
             differences, confidence: known, stiffness: Self.correctionStiffness, initial: mean(differences))
         let bases = neighbours.spread(seen, confidence: known, stiffness: Self.baseStiffness, initial: mean(seen))
-        let shown = neighbours.mean(neighbours.mean(view.isSeen.map { $0 ? 1 : 0 }))
+        // A vertex beside one that is seen counts, for the surface between them is.
+        let shown = neighbours.mean(view.isSeen.map { $0 ? 1 : 0 })
+        let palette = Palette(seen, weights: Self.middle(result.models.head, known, radius: Self.skinRadius))
+        var bare = (0..<count).map { known[$0] > 0 ? 1 - known[$0] * (1 - palette.trust(seen[$0])) : 1 }
+        for _ in 0..<4 { bare = neighbours.mean(bare) }
 
         let head = result.models.head
-        var points = [Float](repeating: 0, count: 3 * head.landmarks.count)
-        head.landmarks.positions(head.mean.pointer, into: &points)
+        let nose = Self.noseDistance(head), eyes = Self.eyes(head)
         var attributes = [Float](repeating: 0, count: Attribute.count * count)
         for v in 0..<count {
             let at = Attribute.count * v
-            var square: Float = 0
             for c in 0..<3 {
-                let d = head.mean.pointer[3 * v + c] - points[90 + c]
-                square += d * d
                 attributes[at + Attribute.base + c] = bases[v][c]
                 // Teeth and eyes are not lit as the skin is.
                 attributes[at + Attribute.correction + c] = skin[v] ? corrections[v][c] : 0
             }
             attributes[at + Attribute.confidence] = view.confidence[v]
-            attributes[at + Attribute.face] = max(
-                0, min(1, (Self.fadedRadius - square.squareRoot()) / (Self.fadedRadius - Self.faceRadius)))
-            attributes[at + Attribute.seen] = view.isSeen[v] ? shown[v] : 0
+            let hair = smoothStep((nose[v] - Self.skinRadius) / (Self.hairRadius - Self.skinRadius)) * (1 - bare[v])
+            attributes[at + Attribute.face] =
+                max(0, min(1, (Self.fadedRadius - nose[v]) / (Self.fadedRadius - Self.faceRadius))) * (1 - hair)
+            attributes[at + Attribute.seen] = shown[v] > 0 ? 1 : 0
             attributes[at + Attribute.foreign] = skin[v] ? 0 : 1
+            let place = Self.point(head, v)
+            if skin[v] {
+                attributes[at + Attribute.lid] =
+                    eyes.map { 1 - smoothStep(((($0.centre - place) * ($0.centre - place)).sum().squareRoot() - $0.radius - Self.lids) / 4) }
+                    .max() ?? 0
+            }
         }
         // The head turns, the shoulders stay.
-        let chin = points[3 * 8 + 1]
+        let chin = Self.landmark(head, 8).y
         follows = (0..<count).map { v in smoothStep((head.mean.pointer[3 * v + 1] - chin + 55) / 45) }
         photo = BicubicPicture(image)
-        palette = Palette(seen, weights: known)
+        self.palette = palette
         camera = result.camera
         (self.render, self.mesh, self.places, self.attributes) = (render, mesh, places, attributes)
     }
 
     /// [V] 1 on the head, 0 on the shoulders.
     private let follows: [Float]
+
+    private static func point(_ head: HeadModel<Float>, _ v: Int) -> SIMD3<Float> {
+        SIMD3(head.mean.pointer[3 * v], head.mean.pointer[3 * v + 1], head.mean.pointer[3 * v + 2])
+    }
+
+    private static func landmark(_ head: HeadModel<Float>, _ i: Int) -> SIMD3<Float> {
+        var points = [Float](repeating: 0, count: 3 * head.landmarks.count)
+        head.landmarks.positions(head.mean.pointer, into: &points)
+        return SIMD3(points[3 * i], points[3 * i + 1], points[3 * i + 2])
+    }
+
+    /// [V] mm from the tip of the nose, in the mean face.
+    private static func noseDistance(_ head: HeadModel<Float>) -> [Float] {
+        let nose = landmark(head, 30)
+        return (0..<head.vertexCount).map { v in
+            let d = point(head, v) - nose
+            return (d * d).sum().squareRoot()
+        }
+    }
+
+    /// Weights of the vertices near the nose, where skin is that of the face and not covered by hair.
+    private static func middle(_ head: HeadModel<Float>, _ weights: [Float], radius: Float) -> [Float] {
+        zip(noseDistance(head), weights).map { $0 < radius ? $1 : 0 }
+    }
+
+    /// The eyeballs of the mean face: the parts that are called so.
+    private static func eyes(_ head: HeadModel<Float>) -> [(centre: SIMD3<Float>, radius: Float)] {
+        head.partNames.indices.filter { head.partNames[$0].lowercased().contains("eye") }.compactMap { part in
+            let points = (0..<head.vertexCount).filter { Int(head.part[$0]) == part }.map { point(head, $0) }
+            guard !points.isEmpty else { return nil }
+            let centre = points.reduce(.zero, +) / Float(points.count)
+            return (centre, points.map { (($0 - centre) * ($0 - centre)).sum().squareRoot() }.max() ?? 0)
+        }
+    }
 
     /// The attributes with the way back from where an edit puts the vertices, photo pixels.
     func attributes(edited: [SIMD2<Float>]) -> [Float] {

@@ -21,7 +21,7 @@ from ._library import lib as _lib
 from ._models import Face, Models, detect_faces
 from ._reconstruct import Fit, reconstruct, reconstruct_all, reconstruct_file, standard_schedule
 from ._renderer import Renderer, image_from_picture
-from ._result import Result, write_view
+from ._result import Result, load_result, write_view
 from ._signatures import LogCallback as _LogCallback
 from .errors import (
     BusyError,
