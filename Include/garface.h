@@ -329,8 +329,8 @@ void gar_models_release(gar_models *models);
  * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_models_get_json(const gar_models *models, char *buffer, size_t capacity, size_t *count);
 
-/* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). JPEG orientation
- * tags are honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
+/* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). EXIF orientation
+ * is honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
  * side and 100 million in all, and a file of at most 2^30 bytes.
  *
  * out     receives the handle; release it with gar_image_release

@@ -35,7 +35,7 @@ struct PhotographedHead {
     /// The same for where other colours than the skin's may be hair: eyes and brows are nearer.
     private static let skinRadius: Float = 62, hairRadius: Float = 74
     /// How far lids reach beyond the eye, mm.
-    private static let lids: Float = 8
+    private static let reachOfLids: Float = 8
     /// How far an edge of the mesh counts against a known value.
     private static let correctionStiffness: Float = 3, baseStiffness: Float = 0.02
 
@@ -60,7 +60,6 @@ struct PhotographedHead {
         }
         let corrections = neighbours.spread(
             differences, confidence: known, stiffness: Self.correctionStiffness, initial: mean(differences))
-        let bases = neighbours.spread(seen, confidence: known, stiffness: Self.baseStiffness, initial: mean(seen))
         // A vertex beside one that is seen counts, for the surface between them is.
         let shown = neighbours.mean(view.isSeen.map { $0 ? 1 : 0 })
         let palette = Palette(seen, weights: Self.middle(result.models.head, known, radius: Self.skinRadius))
@@ -68,7 +67,10 @@ struct PhotographedHead {
         for _ in 0..<4 { bare = neighbours.mean(bare) }
 
         let head = result.models.head
-        let nose = Self.noseDistance(head), eyes = Self.eyes(head)
+        let nose = Self.noseDistance(head), lids = Self.lids(head, skin)
+        // Lashes and the shadow of the brow are not what a closed lid shows.
+        let plain = (0..<count).map { known[$0] * (1 - lids[$0]) * palette.trust(seen[$0]) }
+        let bases = neighbours.spread(seen, confidence: plain, stiffness: Self.baseStiffness, initial: mean(seen))
         var attributes = [Float](repeating: 0, count: Attribute.count * count)
         for v in 0..<count {
             let at = Attribute.count * v
@@ -83,12 +85,7 @@ struct PhotographedHead {
                 max(0, min(1, (Self.fadedRadius - nose[v]) / (Self.fadedRadius - Self.faceRadius))) * (1 - hair)
             attributes[at + Attribute.seen] = shown[v] > 0 ? 1 : 0
             attributes[at + Attribute.foreign] = skin[v] ? 0 : 1
-            let place = Self.point(head, v)
-            if skin[v] {
-                attributes[at + Attribute.lid] =
-                    eyes.map { 1 - smoothStep(((($0.centre - place) * ($0.centre - place)).sum().squareRoot() - $0.radius - Self.lids) / 4) }
-                    .max() ?? 0
-            }
+            attributes[at + Attribute.lid] = lids[v]
         }
         // The head turns, the shoulders stay.
         let chin = Self.landmark(head, 8).y
@@ -126,6 +123,19 @@ struct PhotographedHead {
         zip(noseDistance(head), weights).map { $0 < radius ? $1 : 0 }
     }
 
+    /// [V] 1 on the skin around the eyes.
+    private static func lids(_ head: HeadModel<Float>, _ skin: [Bool]) -> [Float] {
+        let eyes = eyes(head)
+        return (0..<head.vertexCount).map { v in
+            guard skin[v] else { return 0 }
+            let place = point(head, v)
+            return eyes.map { eye in
+                let d = place - eye.centre
+                return 1 - smoothStep(((d * d).sum().squareRoot() - eye.radius - reachOfLids) / 4)
+            }.max() ?? 0
+        }
+    }
+
     /// The eyeballs of the mean face: the parts that are called so.
     private static func eyes(_ head: HeadModel<Float>) -> [(centre: SIMD3<Float>, radius: Float)] {
         head.partNames.indices.filter { head.partNames[$0].lowercased().contains("eye") }.compactMap { part in
@@ -136,13 +146,39 @@ struct PhotographedHead {
         }
     }
 
+    /// Surface that an edit spreads over more than the first share of its former area, inverted, loses the photo's colours, and
+    /// has none below the second: a strip of lashes is no lid.
+    private static let full: Float = 0.45, spent: Float = 0.15
+
     /// The attributes with the way back from where an edit puts the vertices, photo pixels.
     func attributes(edited: [SIMD2<Float>]) -> [Float] {
         var result = attributes
+        let before = areas(places), after = areas(edited)
         for v in places.indices {
+            let at = Attribute.count * v
             let shift = follows[v] * (places[v] - edited[v])
-            result[Attribute.count * v + Attribute.shift] = shift.x
-            result[Attribute.count * v + Attribute.shift + 1] = shift.y
+            result[at + Attribute.shift] = shift.x
+            result[at + Attribute.shift + 1] = shift.y
+            if after[v] > before[v] {
+                let kept = smoothStep((before[v] / after[v] - Self.spent) / (Self.full - Self.spent))
+                result[at + Attribute.confidence] *= kept
+                result[at + Attribute.seen] *= kept
+            }
+        }
+        return result
+    }
+
+    /// [V] what the triangles around each vertex cover of the picture, where they face the viewer.
+    private func areas(_ places: [SIMD2<Float>]) -> [Float] {
+        var result = [Float](repeating: 0, count: places.count)
+        for t in stride(from: 0, to: mesh.triangles.count, by: 3) {
+            let a = Int(mesh.triangles[t]), b = Int(mesh.triangles[t + 1]), c = Int(mesh.triangles[t + 2])
+            let p = places[b] - places[a], q = places[c] - places[a]
+            // Down is v: what is counter-clockwise from outside is clockwise here.
+            let area = max(0, p.y * q.x - p.x * q.y)
+            result[a] += area
+            result[b] += area
+            result[c] += area
         }
         return result
     }
