@@ -696,6 +696,32 @@ gar_status gar_head_prior(
     const gar_head *head, const float *identity, const float *expression, float *energy,
     float *d_identity, float *d_expression);
 
+/* Depth and visibility of a head in the aligned frame, orthographic.
+ *
+ * vertices  [V, 3] model space, mm        pose  as gar_renderer_rasterize takes it
+ * size      pixels a side, 1 to 4096
+ * depth     optional where visible is given: [S, S] written, mm towards the viewer times the pose's scale, 0 at
+ *           the model's origin; NaN beside the head
+ * visible   optional where depth is given: [V] written, 1 for vertices that nothing hides (by more than 2 %
+ *           of half the frame), 0 for others and those outside the picture
+ * Any thread. Since 0.1. */
+gar_status gar_head_depth(
+    const gar_head *head, const float *vertices, const float pose[6], int32_t size, float *depth,
+    uint8_t *visible);
+
+/* The classical renderer: a head with a colour at every vertex under spherical-harmonics light of order
+ * 2, in the aligned frame, four samples a pixel: 2 albedo (light . h(n)) - 1, black (-1) beside the head.
+ * h(n) is 0.282095, 0.325735 (y, z, x), 0.273137 (xy, yz), 0.078848 (3 z^2 - 1), 0.273137 xz and 0.136569
+ * (x^2 - y^2) of the unit normal in camera space: the cosine lobe is in it.
+ *
+ * vertices  [V, 3] model space, mm        pose   as gar_renderer_rasterize takes it
+ * albedo    [V, 3] red, green, blue       light  [9, 3]
+ * size      pixels a side, 1 to 2048      picture  [3, S, S] written, red, green, blue planes
+ * Any thread. Since 0.1. */
+gar_status gar_head_shade(
+    const gar_head *head, const float *vertices, const float pose[6], const float *albedo, const float *light,
+    int32_t size, float *picture);
+
 /* R = Rz(roll) Rx(-pitch) Ry(yaw), angles in degrees, row-major, written. Any thread. Since 0.1. */
 gar_status gar_pose_matrix(float yaw, float pitch, float roll, float matrix[9]);
 

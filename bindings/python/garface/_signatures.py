@@ -216,6 +216,8 @@ SIGNATURES = {
     "gar_head_landmarks_contour": (_status, [Handle, _floats, c_float, c_float, c_float, _floats]),
     "gar_head_sample": (_status, [Handle, c_uint64, _floats, _floats]),
     "gar_head_prior": (_status, [Handle, _floats, _floats, _floats, _floats, _floats]),
+    "gar_head_depth": (_status, [Handle, _floats, _floats, c_int32, _floats, _bytes]),
+    "gar_head_shade": (_status, [Handle, _floats, _floats, _floats, _floats, c_int32, _floats]),
     # 4. Advanced: fits
     "gar_schedule_get_json": (_status, [c_int32, _chars, c_size_t, _size_out]),
     "gar_fit_create": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
