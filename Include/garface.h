@@ -337,8 +337,8 @@ void gar_models_release(gar_models *models);
  * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_models_get_json(const gar_models *models, char *buffer, size_t capacity, size_t *count);
 
-/* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). JPEG orientation
- * tags are honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
+/* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). EXIF orientation
+ * is honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
  * side and 100 million in all, and a file of at most 2^30 bytes.
  *
  * out     receives the handle; release it with gar_image_release
@@ -515,8 +515,9 @@ enum {
     GAR_PICTURE_RENDER = 1,  /* what the renderer made, in the aligned frame; may be absent */
     GAR_PICTURE_NORMALS = 2, /* the normal map, 127.5 (n + 1) */
     GAR_PICTURE_OVERLAY = 3, /* photo, mesh over photo, normals and render side by side */
-    GAR_PICTURE_TEXTURE = 4  /* 1024 x 1024, laid out as gar_head_get_uvs says, top row v = 1: the photo where it
+    GAR_PICTURE_TEXTURE = 4, /* 1024 x 1024, laid out as gar_head_get_uvs says, top row v = 1: the photo where it
                                 shows the head, completed by GAR (where it took part) and by colour carried on */
+    GAR_PICTURE_PHOTO = 5    /* the photo; of an edited face, the photo with it */
 };
 
 /* A picture of a result, as an image of its own; release it with gar_image_release.
@@ -649,6 +650,94 @@ enum {
  * Since 0.1. */
 gar_status gar_tracker_write(gar_tracker *tracker, const char *folder, uint32_t files);
 
+/* Loads a result that was written before, to be edited, written anew or fitted further: everything
+ * is made of its parameters. Losses, timing and what the detector said are not kept.
+ *
+ * path    parameters.safetensors as GAR_WRITE_PARAMETERS writes it
+ * photo   optional: the photo it was reconstructed from; NULL makes a grey one with the render in it
+ * out     receives the handle; release it with gar_result_release
+ * Errors  GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_WRONG_MODEL (of other models,
+ *         or another kind of file), GAR_TOO_LARGE (no photo given, and it had more than 4096 pixels a side),
+ *         GAR_INVALID_ARGUMENT (a photo of another size), GAR_NUMERICAL_FAILURE
+ * Any thread. Since 0.1. */
+gar_status gar_result_load(
+    const gar_models *models, const char *path, const gar_image *photo, gar_result **out);
+
+/* What is changed in a face: everything left at its default stays. Fill with gar_edit_init. Identity,
+ * expression and look are each made in this order: what there is or what replaces it, mixed with
+ * another's, times a gain, and at last single expressions. Shares, gains and coefficients are -100 to
+ * 100. */
+typedef struct gar_edit {
+    size_t struct_size;         /* set by gar_edit_init */
+    float yaw;                  /* degrees in the photo, -360 to 360; NAN, the default, keeps */
+    float pitch;                /* the same */
+    float roll;                 /* the same */
+    float turn_yaw;             /* degrees added; 0 */
+    float turn_pitch;           /* the same */
+    float turn_roll;            /* the same */
+    const float *identity;      /* optional: [I] instead of the result's; NULL */
+    const float *expression;    /* optional: [E] instead of the result's; NULL */
+    const char *expressions;    /* optional: single ones, "jawOpen=0.6, mouthSmile=0.3"; a name without its _L or
+                                   _R means both; NULL */
+    float identity_gain;        /* 0 the mean face, 1 as it is (the default), above 1 a caricature */
+    float expression_gain;      /* 0 at rest, 1 as it is (the default), above 1 exaggerated */
+    const gar_result *other;    /* optional: whose identity, expression and look are mixed in; NULL */
+    float mix_identity;         /* 0 none of the other's (the default), 0.5 half way, 1 the other's */
+    float mix_expression;       /* the same */
+    float mix_look;             /* the same for w+ */
+    int32_t mix_row;            /* rows of w+ that the other look takes part in: from this one, coarse to fine, */
+    int32_t mix_row_end;        /* to the one before this; 0 and 0, the default, are all */
+    const float *w_plus;        /* optional: [R, L] instead of the result's; NULL */
+    const uint64_t *look_seed;  /* optional: seeds a random look (z) instead; NULL */
+    const uint64_t *mix_seed;   /* optional: seeds the look that mix_look mixes in, instead of other's; with
+                                   look_seed z is mixed, along the great circle, else w+; NULL */
+    float truncation;           /* how far random looks go from the mean, 0 to 1; 0.7 */
+    float look_gain;            /* times the distance of w+ from the mean w; less than 1 calms down a look that
+                                   was fitted closely, in other poses; 1 */
+    float detail;               /* how much of the photo's detail goes along, 0 to 1; 1 */
+    const gar_image *into;      /* optional: the photo to put the face into, instead of the result's own: of
+                                   the same size, as one in which another face was edited; NULL */
+} gar_edit;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_edit_init(gar_edit *edit);
+
+/* A face changed and rendered again through GAR, and put back into its photo. The new result is one
+ * as any other, in the edited photo: meshes, files, pictures, further edits. GAR_PICTURE_RENDER is the
+ * render, GAR_PICTURE_PHOTO the photo.
+ *
+ * Where the photo shows the surface, the surface takes the photo's colours along, changed as GAR says;
+ * where it does not (the mouth's inside, a side turned to view), GAR's picture is laid in, its colours
+ * matched. Hair and surroundings are drawn along and come to rest within 80 mm of the head; beyond, and
+ * wherever nothing changes, the photo stays as it is. Good to about 25 degrees of yaw.
+ *
+ * Its texture is that of the face before the edit, unless the look was changed.
+ *
+ * edit    optional: NULL changes nothing
+ * out     receives the handle; release it with gar_result_release
+ * Errors  GAR_INVALID_ARGUMENT also for a face fitted without GAR, which has no look, unless the edit
+ *         gives it one; GAR_NUMERICAL_FAILURE
+ * Any thread. Since 0.1. */
+gar_status gar_result_edit(const gar_result *result, const gar_edit *edit, gar_result **out);
+
+/* An edit whose numbers run from one value to another, as a strip of pictures or as frames.
+ *
+ * edit      optional: what is changed in all pictures; NULL for nothing else
+ * sweep     "name=from:to:count", 1 to 1000 pictures, both ends included; several, with commas between,
+ *           run together and need the count once: "yaw=-20:20:9,jawOpen=0:1". Names: yaw, pitch, roll,
+ *           an expression, identity, expression and look (the gains), mix-identity, mix-expression, mix-look
+ * which     GAR_PICTURE_PHOTO, or GAR_PICTURE_RENDER for GAR's pictures alone
+ * folder    optional: receives the whole pictures as frame_0001.png, ..., all or none; frames that an
+ *           earlier call left are removed; NULL
+ * progress  optional
+ * strip     optional where folder is given: receives the pictures side by side, 256 pixels a side where
+ *           there is room, photos cut to the face; release it with gar_image_release
+ * Errors    as gar_result_edit; GAR_FILE_UNWRITABLE, GAR_CANCELLED
+ * Any thread. Since 0.1. */
+gar_status gar_result_sweep(
+    const gar_result *result, const gar_edit *edit, const char *sweep, gar_picture which,
+    const char *folder, gar_progress_callback progress, void *progress_user, gar_image **strip);
+
 /* =============================================================================================
  * 4. Advanced: the parts on their own
  * ============================================================================================= */
@@ -770,6 +859,32 @@ gar_status gar_head_sample(
 gar_status gar_head_prior(
     const gar_head *head, const float *identity, const float *expression, float *energy,
     float *d_identity, float *d_expression);
+
+/* Depth and visibility of a head in the aligned frame, orthographic.
+ *
+ * vertices  [V, 3] model space, mm        pose  as gar_renderer_rasterize takes it
+ * size      pixels a side, 1 to 4096
+ * depth     optional where visible is given: [S, S] written, mm towards the viewer times the pose's scale, 0 at
+ *           the model's origin; NaN beside the head
+ * visible   optional where depth is given: [V] written, 1 for vertices that nothing hides (by more than 2 %
+ *           of half the frame), 0 for others and those outside the picture
+ * Any thread. Since 0.1. */
+gar_status gar_head_depth(
+    const gar_head *head, const float *vertices, const float pose[6], int32_t size, float *depth,
+    uint8_t *visible);
+
+/* The classical renderer: a head with a colour at every vertex under spherical-harmonics light of order
+ * 2, in the aligned frame, four samples a pixel: 2 albedo (light . h(n)) - 1, black (-1) beside the head.
+ * h(n) is 0.282095, 0.325735 (y, z, x), 0.273137 (xy, yz), 0.078848 (3 z^2 - 1), 0.273137 xz and 0.136569
+ * (x^2 - y^2) of the unit normal in camera space: the cosine lobe is in it.
+ *
+ * vertices  [V, 3] model space, mm        pose   as gar_renderer_rasterize takes it
+ * albedo    [V, 3] red, green, blue       light  [9, 3]
+ * size      pixels a side, 1 to 2048      picture  [3, S, S] written, red, green, blue planes
+ * Any thread. Since 0.1. */
+gar_status gar_head_shade(
+    const gar_head *head, const float *vertices, const float pose[6], const float *albedo, const float *light,
+    int32_t size, float *picture);
 
 /* R = Rz(roll) Rx(-pitch) Ry(yaw), angles in degrees, row-major, written. Any thread. Since 0.1. */
 gar_status gar_pose_matrix(float yaw, float pitch, float roll, float matrix[9]);
@@ -914,6 +1029,16 @@ gar_status gar_schedule_get_json(
  * Any thread. Since 0.1. */
 gar_status gar_fit_create(
     const gar_models *models, const gar_image *image, const gar_options *options, gar_fit **out);
+
+/* A fit that begins where a result ends, with the result's models: as gar_result_load gives it, or one
+ * that was edited.
+ *
+ * image     optional: the photo, of the size that the result's has; NULL takes the result's own
+ * options   optional: as gar_fit_create takes them, but for where the face is, which is known
+ * out       receives the handle; release it with gar_fit_release
+ * Any thread. Since 0.1. */
+gar_status gar_fit_resume(
+    const gar_result *result, const gar_image *image, const gar_options *options, gar_fit **out);
 
 /* Releases a fit; its results stay valid. Any thread. Since 0.1. */
 void gar_fit_release(gar_fit *fit);

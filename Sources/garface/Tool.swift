@@ -20,7 +20,8 @@ struct Tool: ParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            ReconstructCommand.self, BatchCommand.self, TrackCommand.self, RenderCommand.self, ViewCommand.self, ModelCommand.self, InfoCommand.self,
+            ReconstructCommand.self, BatchCommand.self, TrackCommand.self, EditCommand.self, RenderCommand.self, ViewCommand.self,
+            ModelCommand.self, InfoCommand.self,
             BenchCommand.self,
         ])
 

@@ -43,7 +43,7 @@ def test_tool(place):
     script = f"set -e\ngarface() {{ '{TOOL}' \"$@\"; }}\n" + "\n".join(lines)
     done = run(["bash", "-c", script], place)
     assert "written to out" in done.stdout and "head model" in done.stdout
-    for name in ("out/overlay.png", "all/face1_overlay.png", "turned.png", "mixed.png", "random.png"):
+    for name in ("out/overlay.png", "all/face1_overlay.png", "turned.png", "mixed.png", "random.png", "edited.png", "strip.png"):
         assert (place / name).stat().st_size > 1000, name
 
 

@@ -66,6 +66,16 @@ struct FaceJob {
         (state.roll, state.logScale, state.shiftX, state.shiftY) = (0, 0, 0, 0)
     }
 
+    /// Begins where a face was left: the network's reading keeps to the landmarks and to what is believed.
+    mutating func begin(from saved: FaceParameters) {
+        state.identity = saved.identity
+        state.expression = saved.expression
+        (state.yaw, state.pitch, state.roll) = (Float(saved.pose.yaw), Float(saved.pose.pitch), Float(saved.pose.roll))
+        (state.logScale, state.shiftX, state.shiftY) = (Float(saved.pose.logScale), Float(saved.pose.tx), Float(saved.pose.ty))
+        if !saved.wPlus.isEmpty { state.wPlus = saved.wPlus }
+        state.noise = saved.noise
+    }
+
     /// Runs stages in the present frame.
     mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
         let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem(renderer))
@@ -225,43 +235,13 @@ struct FaceJob {
         start: ReconstructionResult.Start, box: FaceBox?, faceProbability: Double, clock: Stopwatch
     ) throws -> ReconstructionResult {
         var clock = clock
-        let head = models.head, pose = pose
-        let numbers = [state.identity, state.expression, state.wPlus, state.noise]
-        guard pose.array.allSatisfy(\.isFinite), numbers.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
-            throw GarfaceError(.numericalFailure, "the fit gave parameters that are not finite")
-        }
-        let camera = camera
-        let rotation = camera.rotation.map { Float($0) }
-        let shaped = try Mesh(head, identity: state.identity, expression: state.expression)
-        let neutral = try Mesh(head, identity: state.identity, expression: [Float](repeating: 0, count: head.expressionCount))
-        func project(_ embedding: LandmarkEmbedding) -> (pixels: [Double], points: [Double]) {
-            var points = [Float](repeating: 0, count: 3 * embedding.count)
-            embedding.positions(shaped.vertices, into: &points)
-            let exact = points.map { Double($0) }
-            var pixels = [Double](repeating: 0, count: 2 * embedding.count)
-            camera.project(exact, count: embedding.count, into: &pixels)
-            return (pixels, exact)
-        }
-        let fixed = project(head.landmarks)
-        let contour = project(models.fit.contour.embedding(shaped.vertices, rotation: rotation))
-
-        var render: RGBImage?
-        if !picture.isEmpty {
-            var side = 1
-            while 3 * side * side < picture.count { side += 1 }
-            render = try rgbImage(planes: picture, width: side, height: side)
-        }
-        let cropped = crop(max(size, 128)).target
         let usesGAR = options.renderer == .gar || options.renderer == .startOnly
         let rows = usesGAR ? (models.gar?.styleCount ?? 0) : 0
         clock.mark("result")
-        return ReconstructionResult(
-            models: models, photoWidth: photo.width, photoHeight: photo.height, renderer: options.renderer, start: start, box: box,
-            faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: state.identity,
-            expression: state.expression, expressionNames: head.expressionNames, wPlus: rows > 0 ? state.wPlus : [], wRows: rows,
-            noise: usesGAR ? state.noise : [], camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels,
-            landmarks3D: fixed.points, posed: shaped.rotated(rotation), neutral: neutral, render: render,
-            crop: try rgbImage(planes: cropped.array, width: cropped.shape[2], height: cropped.shape[2]), history: history,
-            stages: outcomes, timing: clock.steps)
+        return try ReconstructionResult(
+            FaceParameters(
+                identity: state.identity, expression: state.expression, pose: pose, frame: frame, wPlus: rows > 0 ? state.wPlus : [], wRows: rows, noise: usesGAR ? state.noise : []),
+            models: models, photo: photo, picture: picture, renderer: options.renderer, start: start, box: box,
+            faceProbability: faceProbability, history: history, stages: outcomes, timing: clock.steps)
     }
 }

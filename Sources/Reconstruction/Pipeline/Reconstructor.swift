@@ -162,6 +162,11 @@ public final class Reconstructor {
         return places
     }
 
+    /// The inverse network's reading of a frame that is known.
+    func place(_ photo: RGBImage, at frame: Similarity) throws -> Place {
+        Place(frame: frame, estimate: try aligner.estimate(photo, frame), start: .parameters, box: nil)
+    }
+
     /// Largest first, a doubtful one counting for less; places that moved onto the same face become one.
     private func distinct(_ places: [Place]) -> [Place] {
         func prominence(_ place: Place) -> Double {

@@ -23,7 +23,7 @@ from ._models import Face, Models, detect_faces
 from ._person import reconstruct_person
 from ._reconstruct import Fit, reconstruct, reconstruct_all, reconstruct_file, standard_schedule
 from ._renderer import Renderer, image_from_picture
-from ._result import Result, write_view
+from ._result import Result, load_result, write_view
 from ._signatures import LogCallback as _LogCallback
 from ._track import TrackedFrame, Tracker, track
 from .errors import (

@@ -92,6 +92,7 @@ CONSTANTS = {
     "GAR_TRACK_ARRAYS": 2,
     "GAR_TRACK_GLB": 4,
     "GAR_TRACK_ALL": 7,
+    "GAR_PICTURE_PHOTO": 5,
 }
 
 
@@ -168,9 +169,40 @@ class TrackedFrame(ctypes.Structure):
     ]
 
 
+class Edit(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("yaw", c_float),
+        ("pitch", c_float),
+        ("roll", c_float),
+        ("turn_yaw", c_float),
+        ("turn_pitch", c_float),
+        ("turn_roll", c_float),
+        ("identity", POINTER(c_float)),
+        ("expression", POINTER(c_float)),
+        ("expressions", c_char_p),
+        ("identity_gain", c_float),
+        ("expression_gain", c_float),
+        ("other", Handle),
+        ("mix_identity", c_float),
+        ("mix_expression", c_float),
+        ("mix_look", c_float),
+        ("mix_row", c_int32),
+        ("mix_row_end", c_int32),
+        ("w_plus", POINTER(c_float)),
+        ("look_seed", POINTER(c_uint64)),
+        ("mix_seed", POINTER(c_uint64)),
+        ("truncation", c_float),
+        ("look_gain", c_float),
+        ("detail", c_float),
+        ("into", Handle),
+    ]
+
+
 STRUCTURES = {
     "gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles, "gar_batch_options": BatchOptions,
     "gar_tracker_options": TrackerOptions, "gar_tracked_frame": TrackedFrame,
+    "gar_edit": Edit,
 }
 
 # name: (result, [arguments])
@@ -223,6 +255,11 @@ SIGNATURES = {
     "gar_tracker_pop": (_status, [Handle, POINTER(TrackedFrame), _floats, _floats, _floats]),
     "gar_tracker_get_identity": (_status, [Handle, _floats, c_size_t, _size_out]),
     "gar_tracker_write": (_status, [Handle, c_char_p, c_uint32]),
+    "gar_result_load": (_status, [Handle, c_char_p, Handle, _handle_out]),
+    "gar_edit_init": (None, [POINTER(Edit)]),
+    "gar_result_edit": (_status, [Handle, POINTER(Edit), _handle_out]),
+    "gar_result_sweep": (
+        _status, [Handle, POINTER(Edit), c_char_p, c_int32, c_char_p, ProgressCallback, c_void_p, _handle_out]),
     # 4. Advanced: head model
     "gar_head_load": (_status, [c_char_p, _handle_out]),
     "gar_head_release": (None, [Handle]),
@@ -242,9 +279,12 @@ SIGNATURES = {
     "gar_head_landmarks_contour": (_status, [Handle, _floats, c_float, c_float, c_float, _floats]),
     "gar_head_sample": (_status, [Handle, c_uint64, _floats, _floats]),
     "gar_head_prior": (_status, [Handle, _floats, _floats, _floats, _floats, _floats]),
+    "gar_head_depth": (_status, [Handle, _floats, _floats, c_int32, _floats, _bytes]),
+    "gar_head_shade": (_status, [Handle, _floats, _floats, _floats, _floats, c_int32, _floats]),
     # 4. Advanced: fits
     "gar_schedule_get_json": (_status, [c_int32, _chars, c_size_t, _size_out]),
     "gar_fit_create": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
+    "gar_fit_resume": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
     "gar_fit_release": (None, [Handle]),
     "gar_fit_run": (_status, [Handle, c_char_p, ProgressCallback, c_void_p]),
     "gar_fit_get_result": (_status, [Handle, _handle_out]),
