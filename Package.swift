@@ -33,12 +33,13 @@ let package = Package(
         .target(
             name: "CImageCodecs", cSettings: codecSettings,
             linkerSettings: [.linkedLibrary("png")] + (hasJPEG ? [.linkedLibrary("jpeg")] : [])),
+        .target(name: "CVectorKernels"),
         .target(name: "CViewPage", exclude: ["page"], cSettings: [.unsafeFlags(["-std=c23"])]),
         .target(name: "CDefaultModels", exclude: ["models"], cSettings: [.unsafeFlags(["-std=c23"])]),
 
         // The method, bottom to top
         .target(
-            name: "Numerics", dependencies: ["COpenBLAS"] + (hasOneDNN ? ["COneDNN"] : []),
+            name: "Numerics", dependencies: ["COpenBLAS", "CVectorKernels"] + (hasOneDNN ? ["COneDNN"] : []),
             swiftSettings: numericsSettings, linkerSettings: hasOneDNN ? [.linkedLibrary("dnnl")] : []),
         .target(name: "FaceModel", dependencies: ["Numerics", "CDefaultModels"]),
         .target(name: "Rasterizer", dependencies: ["Numerics", "FaceModel"]),
