@@ -40,7 +40,7 @@ let head: HeadModel<Double>? = try? HeadModel<Double>.embedded()
         d.vertices(identity: a, expression: b, into: &exact)
         f.vertices(identity: a.map { Float($0) }, expression: b.map { Float($0) }, into: &v)
         let error = zip(exact, v).reduce(0) { max($0, abs($1.0 - Double($1.1))) }
-        #expect(error < 1e-4, "\(error) mm")  // coordinates of up to 200 mm, sums of 136 terms
+        #expect(error < 3e-4, "\(error) mm")  // coordinates of up to 250 mm, each a sum of 136 terms: 1e-6 of their size
         let cotangent = normals(n, seed: 23)
         var (da, db) = ([Double](repeating: 1, count: 80), [Double](repeating: 1, count: 55))
         d.verticesBackward(cotangent, dIdentity: &da, dExpression: &db)

@@ -42,7 +42,7 @@ import Testing
     @Test func batchOfFailures() throws {
         let folder = try TemporaryFolder(), output = folder.path + "/out"
         for k in 0..<3 { try FileAccess.write("\(folder.path)/\(k).png", ImageFile.encodePNG(picture(k))) }
-        try FileAccess.write("\(folder.path)/torn.png", [137, 80])
+        try FileAccess.write("\(folder.path)/torn.png", [137, 80, 78, 71, 13, 10, 26, 10, 0])
         var options = BatchOptions()
         options.reconstruction.renderer = .landmarksOnly
         options.selection = [.parameters]

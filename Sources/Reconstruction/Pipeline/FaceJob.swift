@@ -240,7 +240,8 @@ struct FaceJob {
         clock.mark("result")
         return try ReconstructionResult(
             FaceParameters(
-                identity: state.identity, expression: state.expression, pose: pose, frame: frame, wPlus: rows > 0 ? state.wPlus : [], wRows: rows, noise: usesGAR ? state.noise : []),
+                identity: state.identity, expression: state.expression, pose: pose, frame: frame, wPlus: rows > 0 ? state.wPlus : [],
+                wRows: rows, noise: usesGAR ? state.noise : []),
             models: models, photo: photo, picture: picture, renderer: options.renderer, start: start, box: box,
             faceProbability: faceProbability, history: history, stages: outcomes, timing: clock.steps)
     }
