@@ -176,8 +176,8 @@ import Testing
         let (models, problems, _) = try Self.pictures(count: 2)
         var stage = FitStage.garJoint()
         (stage.optimiser, stage.iterations, stage.pictureLimit) = (optimiser, 12, 32)
-        // A dozen iterations: Adam's first steps, all of one size, set the rows of w+ apart, which a firm hold would count for more.
-        stage.weights.wSpread = 4
+        // Near the truth and for a dozen iterations: Adam's first steps, all of one size, must not outweigh what they mend.
+        (stage.weights.photometric, stage.weights.wSpread, stage.stepSizes[.identity]) = (1000, 4, 0.1)
         stage.weights.identityStart = 0
         let results = try JointFitter(models: models, renderer: .gar, problems: problems).run(FitSchedule(stages: [stage]))
         #expect(results.count == 2 && results[0].state.identity == results[1].state.identity)

@@ -315,7 +315,7 @@ def test_null_for_every_pointer_of_every_function():
             assert len(lib.gar_last_error()) > 10, name
 
 
-_NUMBERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_float)
+_NUMBERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_float, ctypes.c_double)
 
 
 def test_structs_of_another_size(photo):

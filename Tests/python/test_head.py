@@ -106,8 +106,10 @@ def test_depth_and_visibility():
     nearest = depth[np.clip(v.round().astype(int), 0, size - 1), np.clip(u.round().astype(int), 0, size - 1)]
     assert np.isnan(depth).mean() > 0.2 and 2000 < visible.sum() < 10000
     assert not visible[np.maximum(abs(placed[:, 0]), abs(placed[:, 1])) > 116].any()
-    assert np.abs(placed[visible & inside, 2] - nearest[visible & inside]).max() < 40
-    assert np.median(np.abs(placed[visible & inside, 2] - nearest[visible & inside])) < 0.3
+    # On the outline the nearest pixel may show nothing, or what lies behind.
+    difference = np.abs(placed[visible & inside, 2] - nearest[visible & inside])
+    assert np.isnan(difference).mean() < 0.02 and (difference > 40).mean() < 0.002
+    assert np.nanmedian(difference) < 0.3
     hidden = inside & ~visible
     assert (placed[hidden, 2] < nearest[hidden] - 2).all()
     # From behind, what was seen is hidden.

@@ -235,7 +235,7 @@ def test_bench_writes_its_table_as_json(tmp_path):
     assert found["threads"] == 1 and found["peak_gflops"] > 0
     for row in found["rows"]:
         assert 0 < row["best_seconds"] <= row["median_seconds"] and row["repeats"] >= 5
-    assert {row["group"].split(",")[0] for row in found["rows"]} == {"head", "normal maps"}
+    assert {row["group"].split(",")[0] for row in found["rows"]} == {"head", "memory", "normal maps"}
     for wrong in (["bench", "photo"], ["bench", "nothing"], ["bench", "head", "--threads", 0], ["bench", "normals", "--size", 100]):
         assert run(*wrong).returncode == 2
 

@@ -168,17 +168,19 @@ struct FaceJob {
     /// Lets beliefs count as much as the network is known to be right.
     ///
     /// Its identity is the mean of what can be, already pulled to zero by the prior that the fit brings, too. What the network
-    /// itself has seen is an observation of variance v = 1 / (1 / d^2 - 1), d its deviation, at m / (1 - d^2).
+    /// itself has seen is an observation of variance v = 1 / (1 / d^2 - 1), d its deviation, at m / (1 - d^2). It knows nothing
+    /// of what it takes for no face.
     private func weigh(_ problem: inout FitProblem) {
+        let sure = probability(estimate.faceLogit)
         if identityIsReading, let deviation = models.inverse.identityDeviation {
             for (k, d) in deviation.enumerated() where k < problem.identityCentre.count {
                 let learnt = 1 - min(1, d * d)
-                problem.identityPrecision[k] *= learnt > 0.05 ? Float(learnt / (d * d)) : 0
+                problem.identityPrecision[k] *= learnt > 0.05 ? Float(sure * learnt / (d * d)) : 0
                 problem.identityCentre[k] *= learnt > 0.05 ? Float(1 / learnt) : 0
             }
         }
         if let deviation = models.inverse.expressionDeviation {
-            problem.expressionPrecision = deviation.map { Float(1 / ($0 * $0)) }
+            problem.expressionPrecision = deviation.map { Float(sure / ($0 * $0)) }
         }
     }
 
