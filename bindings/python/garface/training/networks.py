@@ -30,6 +30,10 @@ def fir_kernel(gain):
 def blur(x, kernel, pad):
     channels = x.shape[1]
     x = F.pad(x, [pad[0], pad[1], pad[0], pad[1]])
+    if x.is_cuda:      # 1 3 3 1 is the mean of two neighbours three times over, and GPUs are slow at depthwise convolution
+        for _ in range(3):
+            x = F.avg_pool2d(x, 2, 1)
+        return x * kernel.sum().to(x.dtype)
     return F.conv2d(x, kernel[None, None].expand(channels, 1, -1, -1).to(x.dtype), groups=channels)
 
 
@@ -76,7 +80,7 @@ class BiasActivation(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x):
-        return F.leaky_relu(x + self.bias[:, None, None], 0.2) * GAIN
+        return F.leaky_relu(x + self.bias[:, None, None].to(x.dtype), 0.2) * GAIN
 
 
 class FIR(nn.Module):
@@ -100,13 +104,13 @@ class ModulatedConv(nn.Module):
 
     def forward(self, x, w):
         style, weight = self.modulation(w), self.weight[0] * self.scale
-        x = x * style[:, :, None, None]
+        x = x * style[:, :, None, None].to(x.dtype)
         if self.up:
             y = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), self.blur.kernel, (1, 1))
         else:
             y = F.conv2d(x, weight, padding=self.pad)
         if self.demodulate:
-            y = y * torch.rsqrt((style * style) @ (weight * weight).sum((2, 3)).t() + 1e-8)[:, :, None, None]
+            y = y * torch.rsqrt((style * style) @ (weight * weight).sum((2, 3)).t() + 1e-8)[:, :, None, None].to(y.dtype)
         return y
 
 
@@ -126,9 +130,10 @@ class RenderConv(nn.Module):
         self.activate = BiasActivation(outputs)
 
     def forward(self, x, w, injection, noise=None):
-        y = self.conv(x, w) * injection[:, :1] + injection[:, 1:2]
+        y = self.conv(x, w)
+        y = y * injection[:, :1].to(y.dtype) + injection[:, 1:2].to(y.dtype)
         noise = torch.randn_like(y[:, :1]) if noise is None else noise
-        return self.activate(y + self.noise.weight * noise)
+        return self.activate(y + (self.noise.weight * noise).to(y.dtype))
 
 
 class ToRGB(nn.Module):
@@ -335,7 +340,7 @@ class ShapeFromShading(nn.Module):
 
 
 def grow(generator, discriminator, small_generator, small_discriminator):
-    """Start networks of a larger picture from the state dicts of a smaller one.
+    """Start networks of a larger picture from the state dicts of a smaller one; the discriminator can be left as it is (None).
 
     The generator's new levels add nothing to the picture at first; the discriminator's new levels are untrained.
     """
@@ -349,6 +354,8 @@ def grow(generator, discriminator, small_generator, small_discriminator):
         for k, to_rgb in enumerate(generator.to_rgbs):
             if f"to_rgbs.{k}.bias" not in kept:
                 to_rgb.conv.weight.zero_()
+    if small_discriminator is None:
+        return
     own = discriminator.state_dict()
     levels = [{int(k.split(".")[1]) for k in d if k.startswith("convs.")} for d in (own, small_discriminator)]
     added = len(levels[0]) - len(levels[1])
@@ -389,7 +396,7 @@ def load_gar(path):
     generator.load_state_dict({k: v.float() for k, v in g.items()})
     encoder = None
     if "e" in state:
-        encoder = Encoder(size, channels, int(state["latent"]))
+        encoder = Encoder(size, {int(r): int(c) for r, c in state.get("partner_channels", state["channels"])}, int(state["latent"]))
         encoder.load_state_dict({k: v.float() for k, v in state["e"].items()})
         encoder.eval()
     return generator.eval(), encoder

@@ -106,8 +106,8 @@ def rate_at(step, steps, highest):
     return float(highest * min(1.0, (step + 1) / 200) * max(0.003, 0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))))
 
 
-def perturbed(images, labels, rng, plan, rank, world, mirror):
-    """Fresh mirroring and exposure at every use: (network input [b,3,S,S], label rows [b,LABELS]) of the rank's slice.
+def perturbed(images, labels, rng, plan, rank, world, mirror, device="cpu"):
+    """Fresh mirroring and exposure at every use: (network input [b,3,S,S] on the device, label rows [b,LABELS]) of the rank's slice.
 
     The draw is the whole batch's, of which the rank takes its part.
     """
@@ -115,9 +115,10 @@ def perturbed(images, labels, rng, plan, rank, world, mirror):
         rng.random(plan.batch) < 0.5, np.exp(rng.normal(0, 0.12, (plan.batch, 1, 1, 1))),
         rng.normal(0, 0.1, (plan.batch, 1, 1, 1))))
     rows = np.where(flip[:, None], mirror_labels(labels, *mirror), labels).astype(np.float32)
-    x = to_input(images)
-    x = torch.where(torch.from_numpy(flip)[:, None, None, None], x.flip(3), x)
-    return (x * torch.from_numpy(gain).float() + torch.from_numpy(offset).float()).clamp(-1, 1), rows
+    flip, gain, offset = (torch.from_numpy(v).to(device) for v in (flip, gain.astype(np.float32), offset.astype(np.float32)))
+    x = to_input(images, device)
+    x = torch.where(flip[:, None, None, None], x.flip(3), x)
+    return (x * gain + offset).clamp(-1, 1), rows
 
 
 class InverseTrainer:
@@ -145,8 +146,8 @@ class InverseTrainer:
 
     def train_step(self, images, labels, rng):
         """{name: loss term} of this rank; their mean over the ranks is the whole batch's."""
-        x, rows = perturbed(images, labels, rng, self.plan, self.rank, self.world, self.mirror)
-        x = x.to(self.device).contiguous(memory_format=torch.channels_last)
+        x, rows = perturbed(images, labels, rng, self.plan, self.rank, self.world, self.mirror, self.device)
+        x = x.contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(self.step, self.a.steps, self.a.rate)
         with self._amp():
@@ -168,7 +169,7 @@ class InverseTrainer:
         self.optimizer.step()
         self.step += 1
         average(self.ema, self.network, min(0.998, self.step / (self.step + 20)))
-        return {k: v.item() for k, v in terms.items()}
+        return dict(zip(terms, torch.stack([v.detach() for v in terms.values()]).tolist()))
 
     def _amp(self):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.a.bf16 or self.device.type == "cuda")
