@@ -212,7 +212,8 @@ class Trainer:
         if a.augment_target:
             self.augment.adapt(distributed.mean(real_score.sign().mean().item(), self.world), b)
         if self.step // a.judge_every % 16 == 0:
-            penalty = r1_penalty(lambda p, m: self.d(self.augment(p, m, draw)), x, n)
+            pair = self.augment(x, n, draw)      # the resampling itself has no second derivative on every device
+            penalty = r1_penalty(lambda p, m: self.d(torch.cat([p, m], 1)), pair[:, :3], pair[:, 3:])
             self.optimise(self.od, penalty * 8 * a.r1 * a.size ** 2 / 4)
         return {"D": loss.item(), "augment": self.augment.probability}
 
