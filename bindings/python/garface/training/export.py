@@ -71,12 +71,14 @@ def export_gar(checkpoint, out, normal_sampling):
     save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(normal_sampling), out)
 
 
-def deviations(network, renders, head):
-    """Root mean square errors of identity and expression on a file of renders, as entries of a network's description."""
+def deviations(network, size, renders, head):
+    """Root mean square errors of identity and expression on a file of renders, as entries of a network's description.
+
+    network: crops [N,3,size,size] -> outputs by name.
+    """
     faces, _ = load_renders(renders, HeadModel(head))
-    x = np.stack([cv2.resize(p, (network.size,) * 2, interpolation=cv2.INTER_AREA) for p in faces.images])
+    x = np.stack([cv2.resize(p, (size,) * 2, interpolation=cv2.INTER_AREA) for p in faces.images])
     x, found = to_input(x), {"identity": [], "expression": []}
-    network.eval()
     with torch.no_grad():
         for i in range(0, len(x), 64):
             out = network(x[i:i + 64])
@@ -87,8 +89,12 @@ def deviations(network, renders, head):
 
 
 def export_inverse(checkpoint, out, renders=None, head=None):
-    network = load_inverse(checkpoint)
-    save_network(network, out, **(deviations(network, renders, head) if renders else {}))
+    if checkpoint.endswith(".safetensors"):
+        network = load_network(checkpoint)
+        found = deviations(network, network.description["input_size"], renders, head) if renders else {}
+        return save(network.tensors, network.description | found, out)
+    network = load_inverse(checkpoint).eval()
+    save_network(network, out, **(deviations(network, network.size, renders, head) if renders else {}))
 
 
 def export_detector(checkpoint, out, threshold):
@@ -100,7 +106,7 @@ def export_detector(checkpoint, out, threshold):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("gar", "inverse", "detector"))
-    parser.add_argument("checkpoint", help="the averaged checkpoint, ema.pt")
+    parser.add_argument("checkpoint", help="the averaged checkpoint, ema.pt; of an inverse network also a weight file, to give it deviations")
     parser.add_argument("out", help="the .safetensors to write")
     parser.add_argument("--normal-sampling", choices=("area", "point"), default="area", help="how a GAR's normals were sampled")
     parser.add_argument("--threshold", type=float, default=0.5, help="the detector's default score threshold")

@@ -3,7 +3,7 @@
 The head is linear. It starts as it is, or as the ridge regression of known codes where that shows held-out portraits better,
 and is trained so that the GAR, given the portrait's fitted normals and the predicted w, shows the portrait (L1, zero noise).
 Codes are known of --renders, the GAR's own pictures of random z, and, where --gar is a checkpoint with its encoder, of
-portraits. A GAR trained further needs this instead of a new inverse network.
+portraits. A GAR trained further needs this instead of a new inverse network, which may be given as its weight file.
 """
 import copy
 import argparse
@@ -16,10 +16,44 @@ import torch
 
 from .convnets import load_inverse
 from .data import load_portraits, rotation_matrix, training_portraits
+from .export import load_network, save
 from .networks import load_gar, pyramid
 from .normals import HeadModel
 from .renders import load_renders
 from .train_detector import to_input
+
+
+LARGEST = 128      # pixels of the renders compared: a larger renderer stops at that level
+
+
+class WeightFile:
+    """The inverse network of a weight file, of which the w head alone is new."""
+
+    def __init__(self, path, latent):
+        self.plain = load_network(path)
+        self.size, tensors = self.plain.description["input_size"], self.plain.tensors
+        self.hidden = self.plain.hidden
+        self.head = torch.nn.Linear(tensors["heads.w.0.weight"].shape[1], latent)
+        if len(tensors["heads.w.0.weight"]) == latent:
+            self.head.load_state_dict({k: tensors[f"heads.w.0.{k}"] for k in ("weight", "bias")})
+
+    def save(self, path):
+        about = dict(self.plain.description, latent_size=self.head.out_features)
+        if "heads" in about and "w" in about["heads"]:
+            about["heads"] = dict(about["heads"], w=[self.head.out_features])
+        new = {f"heads.w.0.{k}": v for k, v in self.head.state_dict().items()}
+        save(self.plain.tensors | new, about, path)
+
+
+class Checkpoint:
+    """That of a checkpoint of `train_inverse`."""
+
+    def __init__(self, path, latent):
+        self.network = load_inverse(path, latent).eval()
+        self.size, self.hidden, self.head = self.network.size, self.network.hidden, self.network.heads["w"]
+
+    def save(self, path):
+        torch.save(self.network.checkpoint(), path)
 
 
 def resized(portraits, size):
@@ -31,15 +65,15 @@ class Renderings:
 
     def __init__(self, network, gar, encoder, faces, head):
         """faces: (`FaceSet`, w [N,L] or None where the encoder is to tell it, if there is one) each."""
-        self.gar, self.mean_w = gar, gar.mean_w()
+        self.gar, self.mean_w, self.picture = gar, gar.mean_w(), min(gar.size, LARGEST)
         parts = [self.read(network, encoder, f, w, head) for f, w in faces]
         self.photo, self.normals, self.hidden, self.w = (torch.cat([p[k] for p in parts]) for k in range(4))
 
     def read(self, network, encoder, faces, w, head):
         maps = [head.normal_maps(faces.identity[i:i + 64], faces.expression[i:i + 64],
-                                 rotation_matrix(faces.yaw[i:i + 64], faces.pitch[i:i + 64], 0.0), self.gar.size)
+                                 rotation_matrix(faces.yaw[i:i + 64], faces.pitch[i:i + 64], 0.0), self.picture)
                 for i in range(0, len(faces), 64)]
-        photo, normals = resized(faces.images, self.gar.size), torch.from_numpy(np.concatenate(maps)).float() / 127
+        photo, normals = resized(faces.images, self.picture), torch.from_numpy(np.concatenate(maps)).float() / 127
         x, blocks = resized(faces.images, network.size), range(0, len(faces), 64)
         with torch.no_grad():
             hidden = torch.cat([network.hidden(x[i:i + 64]) for i in blocks])
@@ -69,18 +103,18 @@ class Renderings:
             w = w + head(self.hidden[index])
         levels = pyramid(normals)
         noise = [torch.zeros(len(photo), 1, 2 ** ((k + 5) // 2), 2 ** ((k + 5) // 2)) for k in range(self.gar.layer_count)]
-        return (self.gar(w, levels, noise) - photo).abs().mean(), w
+        return (self.gar.pictures(w, levels, noise, self.picture)[-1] - photo).abs().mean(), w
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", required=True, help="averaged checkpoint of train_inverse")
+    parser.add_argument("--network", required=True, help="averaged checkpoint of train_inverse, or a weight file (.safetensors)")
     parser.add_argument("--gar", required=True, help="averaged checkpoint of train_gar")
     parser.add_argument("--head", required=True, help="head model (.npz)")
     parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--renders", help="renders of the GAR (see garface.training.renders)")
-    parser.add_argument("--out", required=True, help="checkpoint to write")
+    parser.add_argument("--out", required=True, help="checkpoint, or weight file, to write")
     parser.add_argument("--count", type=int, default=1500, help="portraits used, and as many renders")
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--batch", type=int, default=16)
@@ -94,7 +128,7 @@ def main(argv=None):
     held_out = portraits.subset(np.flatnonzero(portraits.index % 15 == 7)[:64])
     gar, encoder = load_gar(a.gar)
     gar.requires_grad_(False)
-    network = load_inverse(a.network, gar.latent).eval()
+    network = (WeightFile if a.network.endswith(".safetensors") else Checkpoint)(a.network, gar.latent)
     faces = [(training_portraits(portraits).subset(slice(0, a.count)), None)]
     if a.renders:
         renders, w = load_renders(a.renders, head)
@@ -102,7 +136,7 @@ def main(argv=None):
         faces.append((renders.subset(known), None if w is None else w[known]))
     material = Renderings(network, gar, encoder, faces, head)
     test, everything = Renderings(network, gar, encoder, [(held_out, None)], head), slice(0, 64)
-    linear = network.heads["w"]
+    linear = network.head
     with torch.no_grad():
         print(f"held-out L1 at the mean w: {test.difference(None, everything)[0]:.4f}", flush=True)
         starts = [(test.difference(linear, everything)[0].item(), "as it is", copy.deepcopy(linear.state_dict()))]
@@ -123,7 +157,7 @@ def main(argv=None):
         if step % 20 == 0:
             with torch.no_grad():
                 print(f"{step} held-out L1 {test.difference(linear, everything)[0]:.4f}", flush=True)
-    torch.save(network.checkpoint(), a.out)
+    network.save(a.out)
     print(os.path.abspath(a.out))
 
 

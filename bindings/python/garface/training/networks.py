@@ -233,15 +233,15 @@ class Generator(nn.Module):
     def forward(self, w, normals, noise=None):
         return self.pictures(w, normals, noise)[-1]
 
-    def pictures(self, w, normals, noise=None):
-        """The picture at every level, 4, 8, ... S pixels: each adds its detail to the one before, enlarged."""
+    def pictures(self, w, normals, noise=None, size=None):
+        """The picture at every level, 4, 8, ... `size` (default: all S) pixels: each adds its detail to the one before, enlarged."""
         if w.ndim == 2:
             w = w[:, None].expand(-1, self.rows, -1)
         noise = noise or [None] * self.layer_count
         x = self.input.input.expand(len(w), -1, -1, -1)
         x = self.conv1(x, w[:, 0], self.norm1(normals[4]), noise[0])
         pictures, i = [self.to_rgb1(x, w[:, 1])], 1
-        for k, to_rgb in enumerate(self.to_rgbs):
+        for k, to_rgb in enumerate(self.to_rgbs[:int(math.log2(size)) - 2] if size else self.to_rgbs):
             maps = self.injection(k, normals[2 ** (k + 3)])
             x = self.convs[2 * k](x, w[:, i], maps[:, :2], noise[i])
             x = self.convs[2 * k + 1](x, w[:, i + 1], maps[:, 2:], noise[i + 1])
