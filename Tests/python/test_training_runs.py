@@ -337,7 +337,7 @@ def test_two_processes_train_as_one(material, straight, tmp_path):
     assert all(p.returncode == 0 for p in ranks), "\n".join(said)
     one, two = (curves.read(str(p / "curves.jsonl")) for p in (straight, tmp_path))
     assert len(one) == len(two) == RUN["steps"]
-    for a, b in zip(one, two):
+    for k, (a, b) in enumerate(zip(one, two)):      # sums in another order part from step to step, by how much depends on the CPU
         for name in a:
-            assert b[name] == pytest.approx(a[name], rel=1e-4, abs=1e-5), (a["step"], name)
+            assert b[name] == pytest.approx(a[name], rel=1e-4 if k == 0 else 2e-3, abs=1e-5), (a["step"], name)
     assert json.dumps(one[0]) != json.dumps(one[-1])
