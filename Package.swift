@@ -33,6 +33,7 @@ let package = Package(
         .target(
             name: "CImageCodecs", cSettings: codecSettings,
             linkerSettings: [.linkedLibrary("png")] + (hasJPEG ? [.linkedLibrary("jpeg")] : [])),
+        .target(name: "CVectorKernels"),
         .target(name: "CViewPage", exclude: ["page"], cSettings: [.unsafeFlags(["-std=c23"])]),
         .target(name: "CDefaultModels", exclude: ["models"], cSettings: [.unsafeFlags(["-std=c23"])]),
 
@@ -41,7 +42,7 @@ let package = Package(
 
         // The method, bottom to top
         .target(
-            name: "Numerics", dependencies: ["COpenBLAS", "CKernels"] + (hasOneDNN ? ["COneDNN"] : []),
+            name: "Numerics", dependencies: ["COpenBLAS", "CVectorKernels", "CKernels"] + (hasOneDNN ? ["COneDNN"] : []),
             swiftSettings: numericsSettings, linkerSettings: hasOneDNN ? [.linkedLibrary("dnnl")] : []),
         .target(name: "FaceModel", dependencies: ["Numerics", "CDefaultModels"]),
         .target(name: "Rasterizer", dependencies: ["Numerics", "CKernels", "FaceModel"]),

@@ -29,10 +29,18 @@
  *              too small a capacity they write *count, leave the buffer alone and return
  *              GAR_BUFFER_TOO_SMALL. Text counts its terminating zero.
  * Threads      Distinct handles may be used on distinct threads at the same time. gar_models,
- *              gar_image, gar_result and gar_head are immutable: share them freely. gar_renderer
- *              and gar_fit change while in use: a second call on one meanwhile returns GAR_BUSY.
+ *              gar_image, gar_result and gar_head are immutable: share them freely. gar_renderer,
+ *              gar_fit and gar_tracker change while in use: a second call on one meanwhile returns
+ *              GAR_BUSY.
  * Options      Structs that begin with `struct_size` are filled with defaults by their _init
  *              function, so that a program built against this header runs with later libraries.
+ * Files        May come from anywhere: every size, index and number is checked before it is used, and
+ *              memory is only taken for what a file really holds. What is larger is refused. Photos:
+ *              16,384 pixels a side, 100 million in all, 2^30 bytes, 500 scans of a progressive JPEG.
+ *              safetensors: 2^32 bytes, 2^24 of them the header; head models of a million vertices,
+ *              two million triangles, 1000 modes a basis and 64 joints; renderers of 1024 pixels
+ *              and 8192 channels; other networks of 64 layers and 4096 channels. Landmarks: 2^20
+ *              bytes. JSON: 64 levels. Files of a result that a view shows: 2^28 bytes.
  * Text         Paths and text are UTF-8. Numbers are IEEE float, angles degrees, lengths
  *              millimetres, unless said otherwise.
  *
@@ -329,8 +337,8 @@ void gar_models_release(gar_models *models);
  * Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_models_get_json(const gar_models *models, char *buffer, size_t capacity, size_t *count);
 
-/* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). JPEG orientation
- * tags are honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
+/* Reads a PNG file, or a JPEG file if this build reads JPEG (see gar_build_info). EXIF orientation
+ * is honoured, alpha is laid over white, 16 bits are reduced to 8. At most 16,384 pixels a
  * side and 100 million in all, and a file of at most 2^30 bytes.
  *
  * out     receives the handle; release it with gar_image_release
@@ -387,6 +395,65 @@ gar_status gar_faces_detect(
 gar_status gar_reconstruct(
     const gar_models *models, const gar_image *image, const gar_options *options,
     gar_result **out);
+
+/* Reconstructs one person from several photos: one identity for all of them, an expression, pose and look
+ * for each. What is minimised is the sum of the photos' energies. A photo in which no face is found gives
+ * no result and does not hinder the others.
+ *
+ * images    `count` of them, 1 to 64; each photo needs working memory of its own, about 100 MB with GAR
+ * faces     optional: [count] where the faces are; those of size 0 are searched, and so are all where NULL;
+ *           the largest face of a photo is taken
+ * options   optional: `renderer`, `schedule`, `seed` and `progress` are looked at
+ * results   [count] receives handles, NULL for photos without a face; release each with
+ *           gar_result_release. Losses and stages of a result are those of all photos together
+ * found     optional: how many results there are
+ * Errors    GAR_NO_FACE (in none of the photos), GAR_CANCELLED, GAR_NUMERICAL_FAILURE, GAR_MALFORMED_FILE
+ *           (the schedule)
+ * Any thread; `progress` is called on it. Since 0.1. */
+gar_status gar_reconstruct_person(
+    const gar_models *models, const gar_image *const *images, int32_t count, const gar_face *faces,
+    const gar_options *options, gar_result **results, int32_t *found);
+
+/* How a batch gets on: photos that are through, of how many, and, where one just was, its row of the
+ * manifest as a JSON object with its "index" in the list of photos; row is NULL about ten times a second,
+ * only to ask. Return true to go on, false to end the batch. It runs on the thread of the call. */
+typedef bool (*gar_batch_callback)(void *user, int32_t through, int32_t total, const char *row);
+
+/* Options of a batch. Fill with gar_batch_options_init. */
+typedef struct gar_batch_options {
+    size_t struct_size;          /* set by gar_batch_options_init */
+    int32_t threads;             /* photos at a time, to 256; 0: one per core of the machine */
+    bool retry_failures;         /* whether photos that failed in an earlier call are tried again; true */
+    bool write_manifest;         /* whether manifest.csv and manifest.json are written; true */
+    gar_batch_callback progress; /* optional; NULL */
+    void *progress_user;         /* handed to `progress` */
+} gar_batch_options;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_batch_options_init(gar_batch_options *options);
+
+/* Reconstructs many photos, several at a time, each into a folder of its own below `output`: the photo's
+ * path below the folder that was searched, or as it was given (a leading / dropped, .. as __). Each thread
+ * of the call has working memory of its own; the models are shared. A photo that fails does not end the
+ * batch.
+ *
+ * A folder's batch.json is written last and says which photo, files and options it is of: the same call
+ * again does only what is missing, what failed, and photos or options that have changed. manifest.csv and
+ * manifest.json in `output` have a row for each photo: "status" ("done" or "failed"), "code" and "error"
+ * (a gar_status and its name), "message", faces with their angles, files, and seconds.
+ *
+ * inputs    paths, `input_count` of them: each a .png, .jpg or .jpeg file, a folder, searched with all below
+ *           it, or a text file with a path in each line
+ * options   optional: `renderer`, `schedule`, `files`, `all_faces` and `seed` are looked at; `progress` is
+ *           not; with landmarks, face or box: GAR_INVALID_ARGUMENT
+ * batch     optional: NULL takes the defaults
+ * done, failed  optional: how many photos are done, and have failed, earlier calls included
+ * Errors    GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE (an input that is no photo), GAR_FILE_UNWRITABLE
+ *           (`output`), GAR_MALFORMED_FILE (the schedule), GAR_CANCELLED (the manifest then has what was done)
+ * Any thread. Since 0.1. */
+gar_status gar_batch_run(
+    const gar_models *models, const char *const *inputs, size_t input_count, const char *output,
+    const gar_options *options, const gar_batch_options *batch, int32_t *done, int32_t *failed);
 
 /* Releases a result. Any thread. Since 0.1. */
 void gar_result_release(gar_result *result);
@@ -448,8 +515,9 @@ enum {
     GAR_PICTURE_RENDER = 1,  /* what the renderer made, in the aligned frame; may be absent */
     GAR_PICTURE_NORMALS = 2, /* the normal map, 127.5 (n + 1) */
     GAR_PICTURE_OVERLAY = 3, /* photo, mesh over photo, normals and render side by side */
-    GAR_PICTURE_TEXTURE = 4  /* 1024 x 1024, laid out as gar_head_get_uvs says, top row v = 1: the photo where it
+    GAR_PICTURE_TEXTURE = 4, /* 1024 x 1024, laid out as gar_head_get_uvs says, top row v = 1: the photo where it
                                 shows the head, completed by GAR (where it took part) and by colour carried on */
+    GAR_PICTURE_PHOTO = 5    /* the photo; of an edited face, the photo with it */
 };
 
 /* A picture of a result, as an image of its own; release it with gar_image_release.
@@ -484,6 +552,191 @@ gar_status gar_result_get_json(
  * Errors  GAR_FILE_UNWRITABLE
  * Any thread. Since 0.1. */
 gar_status gar_result_write(const gar_result *result, const char *folder, uint32_t files);
+
+/* A face followed through the frames of a film. It holds working memory: one thread at a time, GAR_BUSY
+ * otherwise.
+ *
+ * Each frame is looked at where the face was in the one before; a face that is lost (the inverse network
+ * gives its place less than half, or the points it reads do not lie on a head) is searched in every frame
+ * until it is found again. The identity is settled from the first frames together and held; pose, camera and
+ * expression are smoothed. One person is followed: after a cut to another one, use another tracker. */
+typedef struct gar_tracker gar_tracker;
+
+/* Options of a tracker. Fill with gar_tracker_options_init. */
+typedef struct gar_tracker_options {
+    size_t struct_size;         /* set by gar_tracker_options_init */
+    gar_renderer_kind renderer; /* GAR_RENDERER_LANDMARKS, tens of milliseconds a frame; GAR_RENDERER_START:
+                                   the inverse network's reading as it is; GAR_RENDERER_GAR: refined through
+                                   the renderer as well, seconds a frame */
+    int32_t lag;                /* 0 to 250: a frame is given out when so many later ones have been seen, which
+                                   smooth it; 0: at once, smoothed from the past alone; 3 */
+    int32_t identity_frames;    /* 1 to 250: how many of the first frames with the face settle the identity;
+                                   they are held back until then; 10 */
+    float frames_per_second;    /* for frames without a time; 25 */
+    float smoothing;            /* 0 to 100: how much noise is reckoned with, beside what was measured; 0:
+                                   nothing is smoothed and there is no lag; 1 */
+    bool keep_frames;           /* whether frames are kept for gar_tracker_write, 1.5 kB each; true */
+    const float *identity;      /* optional: [I] who it is, where that is known: nothing is held back; NULL */
+    const gar_face *face;       /* optional: the face to follow, in the first frame; NULL: the largest */
+} gar_tracker_options;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_tracker_options_init(gar_tracker_options *options);
+
+/* Begins to follow a face.
+ *
+ * options   optional: NULL takes the defaults
+ * out       receives the handle; release it with gar_tracker_release
+ * Any thread. Since 0.1. */
+gar_status gar_tracker_create(
+    const gar_models *models, const gar_tracker_options *options, gar_tracker **out);
+
+/* Releases a tracker. Any thread. Since 0.1. */
+void gar_tracker_release(gar_tracker *tracker);
+
+/* Takes the next frame. A frame without the face is no error.
+ *
+ * image     all of one size; gar_image_create makes one of raw pixels
+ * time      seconds, growing from frame to frame; below 0: counted on by frames_per_second
+ * ready     optional: how many frames gar_tracker_pop can fetch now: none while the identity is not settled,
+ *           then those that were held back, then usually one for each frame
+ * Errors    GAR_NUMERICAL_FAILURE, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_push(gar_tracker *tracker, const gar_image *image, double time, int32_t *ready);
+
+/* Makes the last frames ready; after it no frame is taken. Errors as gar_tracker_push. Since 0.1. */
+gar_status gar_tracker_finish(gar_tracker *tracker, int32_t *ready);
+
+/* The face in one frame; the numbers are NaN where it was not found. */
+typedef struct gar_tracked_frame {
+    int32_t index;          /* from 0 */
+    bool found;
+    float face_probability; /* what the inverse network thinks of the place that was looked at */
+    double time;            /* seconds */
+    float yaw;              /* degrees, as are the next two; they run on past half a turn */
+    float pitch;
+    float roll;
+    float scale;            /* the camera: pixels per mm */
+    float tx;               /* and the pixel of the model's origin */
+    float ty;
+} gar_tracked_frame;
+
+/* Fetches the next frame that is ready, in order.
+ *
+ * expression, landmarks, landmarks_static  optional: [E], and [68, 2] photo pixels with the jaw on the visible
+ *           contour and fixed to the surface; written
+ * Errors    GAR_INVALID_ARGUMENT where none is ready, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_pop(
+    gar_tracker *tracker, gar_tracked_frame *frame, float *expression, float *landmarks,
+    float *landmarks_static);
+
+/* [I] who it is; no elements before that is settled. Errors  GAR_BUFFER_TOO_SMALL, GAR_BUSY. Since 0.1. */
+gar_status gar_tracker_get_identity(
+    gar_tracker *tracker, float *buffer, size_t capacity, size_t *count);
+
+/* Which files a track is written to: a sum of these. */
+enum {
+    GAR_TRACK_CSV = 1,    /* track.csv: a row for each frame, expressions by name */
+    GAR_TRACK_ARRAYS = 2, /* track.safetensors, described by track.json */
+    GAR_TRACK_GLB = 4,    /* track.glb: the head with its texture, animated: weights of the expressions, turn
+                             and place of its node, and the frames' camera. Distances follow from sizes as
+                             through a lens whose focal length is 1.2 times the frames' longer side */
+    GAR_TRACK_ALL = 7
+};
+
+/* Writes the frames that have been ready so far, fetched or not; all files or none.
+ *
+ * files     a sum of GAR_TRACK_..., not 0
+ * Errors    GAR_FILE_UNWRITABLE, GAR_NO_FACE (GAR_TRACK_GLB, where no frame shows a face), GAR_BUSY
+ * Since 0.1. */
+gar_status gar_tracker_write(gar_tracker *tracker, const char *folder, uint32_t files);
+
+/* Loads a result that was written before, to be edited, written anew or fitted further: everything
+ * is made of its parameters. Losses, timing and what the detector said are not kept.
+ *
+ * path    parameters.safetensors as GAR_WRITE_PARAMETERS writes it
+ * photo   optional: the photo it was reconstructed from; NULL makes a grey one with the render in it
+ * out     receives the handle; release it with gar_result_release
+ * Errors  GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE, GAR_MALFORMED_FILE, GAR_WRONG_MODEL (of other models,
+ *         or another kind of file), GAR_TOO_LARGE (no photo given, and it had more than 4096 pixels a side),
+ *         GAR_INVALID_ARGUMENT (a photo of another size), GAR_NUMERICAL_FAILURE
+ * Any thread. Since 0.1. */
+gar_status gar_result_load(
+    const gar_models *models, const char *path, const gar_image *photo, gar_result **out);
+
+/* What is changed in a face: everything left at its default stays. Fill with gar_edit_init. Identity,
+ * expression and look are each made in this order: what there is or what replaces it, mixed with
+ * another's, times a gain, and at last single expressions. Shares, gains and coefficients are -100 to
+ * 100. */
+typedef struct gar_edit {
+    size_t struct_size;         /* set by gar_edit_init */
+    float yaw;                  /* degrees in the photo, -360 to 360; NAN, the default, keeps */
+    float pitch;                /* the same */
+    float roll;                 /* the same */
+    float turn_yaw;             /* degrees added; 0 */
+    float turn_pitch;           /* the same */
+    float turn_roll;            /* the same */
+    const float *identity;      /* optional: [I] instead of the result's; NULL */
+    const float *expression;    /* optional: [E] instead of the result's; NULL */
+    const char *expressions;    /* optional: single ones, "jawOpen=0.6, mouthSmile=0.3"; a name without its _L or
+                                   _R means both; NULL */
+    float identity_gain;        /* 0 the mean face, 1 as it is (the default), above 1 a caricature */
+    float expression_gain;      /* 0 at rest, 1 as it is (the default), above 1 exaggerated */
+    const gar_result *other;    /* optional: whose identity, expression and look are mixed in; NULL */
+    float mix_identity;         /* 0 none of the other's (the default), 0.5 half way, 1 the other's */
+    float mix_expression;       /* the same */
+    float mix_look;             /* the same for w+ */
+    int32_t mix_row;            /* rows of w+ that the other look takes part in: from this one, coarse to fine, */
+    int32_t mix_row_end;        /* to the one before this; 0 and 0, the default, are all */
+    const float *w_plus;        /* optional: [R, L] instead of the result's; NULL */
+    const uint64_t *look_seed;  /* optional: seeds a random look (z) instead; NULL */
+    const uint64_t *mix_seed;   /* optional: seeds the look that mix_look mixes in, instead of other's; with
+                                   look_seed z is mixed, along the great circle, else w+; NULL */
+    float truncation;           /* how far random looks go from the mean, 0 to 1; 0.7 */
+    float look_gain;            /* times the distance of w+ from the mean w; less than 1 calms down a look that
+                                   was fitted closely, in other poses; 1 */
+    float detail;               /* how much of the photo's detail goes along, 0 to 1; 1 */
+    const gar_image *into;      /* optional: the photo to put the face into, instead of the result's own: of
+                                   the same size, as one in which another face was edited; NULL */
+} gar_edit;
+
+/* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */
+void gar_edit_init(gar_edit *edit);
+
+/* A face changed and rendered again through GAR, and put back into its photo. The new result is one
+ * as any other, in the edited photo: meshes, files, pictures, further edits. GAR_PICTURE_RENDER is the
+ * render, GAR_PICTURE_PHOTO the photo.
+ *
+ * Where the photo shows the surface, the surface takes the photo's colours along, changed as GAR says;
+ * where it does not (the mouth's inside, a side turned to view), GAR's picture is laid in, its colours
+ * matched. Hair and surroundings are drawn along and come to rest within 80 mm of the head; beyond, and
+ * wherever nothing changes, the photo stays as it is. Good to about 25 degrees of yaw.
+ *
+ * Its texture is that of the face before the edit, unless the look was changed.
+ *
+ * edit    optional: NULL changes nothing
+ * out     receives the handle; release it with gar_result_release
+ * Errors  GAR_INVALID_ARGUMENT also for a face fitted without GAR, which has no look, unless the edit
+ *         gives it one; GAR_NUMERICAL_FAILURE
+ * Any thread. Since 0.1. */
+gar_status gar_result_edit(const gar_result *result, const gar_edit *edit, gar_result **out);
+
+/* An edit whose numbers run from one value to another, as a strip of pictures or as frames.
+ *
+ * edit      optional: what is changed in all pictures; NULL for nothing else
+ * sweep     "name=from:to:count", 1 to 1000 pictures, both ends included; several, with commas between,
+ *           run together and need the count once: "yaw=-20:20:9,jawOpen=0:1". Names: yaw, pitch, roll,
+ *           an expression, identity, expression and look (the gains), mix-identity, mix-expression, mix-look
+ * which     GAR_PICTURE_PHOTO, or GAR_PICTURE_RENDER for GAR's pictures alone
+ * folder    optional: receives the whole pictures as frame_0001.png, ..., all or none; frames that an
+ *           earlier call left are removed; NULL
+ * progress  optional
+ * strip     optional where folder is given: receives the pictures side by side, 256 pixels a side where
+ *           there is room, photos cut to the face; release it with gar_image_release
+ * Errors    as gar_result_edit; GAR_FILE_UNWRITABLE, GAR_CANCELLED
+ * Any thread. Since 0.1. */
+gar_status gar_result_sweep(
+    const gar_result *result, const gar_edit *edit, const char *sweep, gar_picture which,
+    const char *folder, gar_progress_callback progress, void *progress_user, gar_image **strip);
 
 /* =============================================================================================
  * 4. Advanced: the parts on their own
@@ -606,6 +859,32 @@ gar_status gar_head_sample(
 gar_status gar_head_prior(
     const gar_head *head, const float *identity, const float *expression, float *energy,
     float *d_identity, float *d_expression);
+
+/* Depth and visibility of a head in the aligned frame, orthographic.
+ *
+ * vertices  [V, 3] model space, mm        pose  as gar_renderer_rasterize takes it
+ * size      pixels a side, 1 to 4096
+ * depth     optional where visible is given: [S, S] written, mm towards the viewer times the pose's scale, 0 at
+ *           the model's origin; NaN beside the head
+ * visible   optional where depth is given: [V] written, 1 for vertices that nothing hides (by more than 2 %
+ *           of half the frame), 0 for others and those outside the picture
+ * Any thread. Since 0.1. */
+gar_status gar_head_depth(
+    const gar_head *head, const float *vertices, const float pose[6], int32_t size, float *depth,
+    uint8_t *visible);
+
+/* The classical renderer: a head with a colour at every vertex under spherical-harmonics light of order
+ * 2, in the aligned frame, four samples a pixel: 2 albedo (light . h(n)) - 1, black (-1) beside the head.
+ * h(n) is 0.282095, 0.325735 (y, z, x), 0.273137 (xy, yz), 0.078848 (3 z^2 - 1), 0.273137 xz and 0.136569
+ * (x^2 - y^2) of the unit normal in camera space: the cosine lobe is in it.
+ *
+ * vertices  [V, 3] model space, mm        pose   as gar_renderer_rasterize takes it
+ * albedo    [V, 3] red, green, blue       light  [9, 3]
+ * size      pixels a side, 1 to 2048      picture  [3, S, S] written, red, green, blue planes
+ * Any thread. Since 0.1. */
+gar_status gar_head_shade(
+    const gar_head *head, const float *vertices, const float pose[6], const float *albedo, const float *light,
+    int32_t size, float *picture);
 
 /* R = Rz(roll) Rx(-pitch) Ry(yaw), angles in degrees, row-major, written. Any thread. Since 0.1. */
 gar_status gar_pose_matrix(float yaw, float pitch, float roll, float matrix[9]);
@@ -750,6 +1029,16 @@ gar_status gar_schedule_get_json(
  * Any thread. Since 0.1. */
 gar_status gar_fit_create(
     const gar_models *models, const gar_image *image, const gar_options *options, gar_fit **out);
+
+/* A fit that begins where a result ends, with the result's models: as gar_result_load gives it, or one
+ * that was edited.
+ *
+ * image     optional: the photo, of the size that the result's has; NULL takes the result's own
+ * options   optional: as gar_fit_create takes them, but for where the face is, which is known
+ * out       receives the handle; release it with gar_fit_release
+ * Any thread. Since 0.1. */
+gar_status gar_fit_resume(
+    const gar_result *result, const gar_image *image, const gar_options *options, gar_fit **out);
 
 /* Releases a fit; its results stay valid. Any thread. Since 0.1. */
 void gar_fit_release(gar_fit *fit);

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs every test: Swift, ABI, C, C++, Python, tool, in two builds; then the training and evaluation programs.
+# Runs every test: Swift, ABI, C, C++, Python, tool, in two builds; then under sanitizers, with damaged files, and the
+# training and evaluation programs.
 #
 #   Tests/run.sh             installs what is missing, then runs everything
 #   Tests/run.sh full        the build with every library that is there (in .build)
 #   Tests/run.sh base        the build with OpenBLAS and libpng alone (in .build/base)
+#   Tests/run.sh sanitizers  a short selection under Address-, UndefinedBehavior- and ThreadSanitizer, then fuzzing for 80 s
 #   Tests/run.sh training    training and evaluation in Python, with PyTorch (6 GB in .build/training where it is missing)
 #
 # Everything is built in release: debug numerics would take hours.
@@ -61,8 +63,18 @@ test_build() {  # full | base
     step "$kind: install, pkg-config, CMake" bash Tests/c/install_test.sh "$build"
     if [ "$kind" = full ]; then
         step "$kind: README quick start" quick_start
+        step "$kind: memory stays flat" bash Tests/soak.sh 60 "$build"
+        step "$kind: Python wheel in an empty environment" bash Tests/python/wheel_test.sh "$build"
     fi
     step "$kind: Python and tool tests" env PYTHONPATH="$root/bindings/python" $python -m pytest -q -p no:cacheprovider Tests/python
+}
+
+test_sanitizers() {
+    unset GARFACE_WITHOUT_ONEDNN GARFACE_WITHOUT_JPEG
+    [ -f "$root/.build/release/libgarface.so" ] || step "sanitizers: release build" swift build -c release || return
+    step "sanitizers: address and undefined behaviour" bash Tests/sanitizers.sh address
+    step "sanitizers: damaged files" bash Tests/fuzz.sh 80
+    step "sanitizers: threads" bash Tests/sanitizers.sh thread
 }
 
 training_python() {  # a Python with the packages of garface[train]
@@ -79,15 +91,16 @@ test_training() {
     step "training: packages" training_python || return
     step "training: tests" env PYTHONPATH="$root/bindings/python" OMP_NUM_THREADS=1 $python -m pytest -q -p no:cacheprovider \
         Tests/python/test_training.py Tests/python/test_training_gar.py Tests/python/test_training_runs.py \
-        Tests/python/test_evaluation.py
+        Tests/python/test_training_guide.py Tests/python/test_evaluation.py
 }
 
 case ${1:-all} in
     full) test_build full ;;
     base) test_build base ;;
+    sanitizers) test_sanitizers ;;
     training) test_training ;;
-    all) test_build full; test_build base; test_training ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    all) test_build full; test_build base; test_sanitizers; test_training ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 echo

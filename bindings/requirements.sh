@@ -4,7 +4,8 @@
 #   bindings/requirements.sh build   what `swift build` needs: OpenBLAS, libpng, Python headers (the base),
 #                                    oneDNN and libjpeg (faster convolutions, JPEG; left out where not to be had)
 #   bindings/requirements.sh test    also what the tests need: a C++ compiler, CMake, pkg-config, numpy, scipy, h5py, pytest,
-#                                    and what reads the results back: trimesh, pygltflib, a browser (tests go on without these)
+#                                    and what reads the results back: trimesh, pygltflib, a browser; dask and ffmpeg for the
+#                                    examples of many photos (tests go on without these)
 #
 # GARFACE_WITHOUT_ONEDNN=1 and GARFACE_WITHOUT_JPEG=1 leave the two optional libraries alone.
 set -euo pipefail
@@ -56,6 +57,8 @@ if [ "${1:-build}" = test ]; then
     command -v make >/dev/null || want make
     command -v pkg-config >/dev/null || want pkg-config
     command -v chromium >/dev/null || want chromium
+    python3 -c 'import ensurepip' 2>/dev/null || want python3-venv    # the wheel is tried in an empty environment
+    command -v ffmpeg >/dev/null || want ffmpeg
     root=$(cd "$(dirname "$0")/.." && pwd)
     python=python3
     [ -x "$root/.build/python/bin/python" ] && python=$root/.build/python/bin/python
@@ -68,5 +71,8 @@ if [ "${1:-build}" = test ]; then
             python3 -c 'import numpy, scipy, h5py, pytest' 2>/dev/null \
                 || need python3-numpy python3-scipy python3-h5py python3-pytest
         }
+    fi
+    if [ -x "$root/.build/python/bin/pip" ] && ! "$root/.build/python/bin/python" -c 'import distributed' 2>/dev/null; then
+        "$root/.build/python/bin/pip" install -q dask distributed || echo "requirements: going on without dask" >&2
     fi
 fi

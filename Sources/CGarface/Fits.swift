@@ -43,6 +43,23 @@ public func garFitCreate(
     }
 }
 
+@_cdecl("gar_fit_resume")
+public func garFitResume(
+    _ result: OpaquePointer?, _ image: OpaquePointer?, _ options: UnsafePointer<gar_options>?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> gar_status {
+    call {
+        try create(out, "out") {
+            let result = try resolve(result, ResultHandle.self, "result")
+            let image = try image.map { try resolve($0, ImageHandle.self, "image") }
+            let photo = image?.image ?? result.photo
+            return FitHandle(
+                try FitSession(from: result.result, photo: photo, options: try CallOptions(options, takesSchedule: false).core),
+                photo: photo, source: image?.source ?? result.source)
+        }
+    }
+}
+
 @_cdecl("gar_fit_release")
 public func garFitRelease(_ fit: OpaquePointer?) { HandleTable.shared.release(fit, as: FitHandle.self) }
 

@@ -33,7 +33,7 @@ final class HandleTable: Sendable {
         var slots: [Slot] = []
         var free: [Int] = []
     }
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private static let mark: UInt64 = 0x6A
 
     func insert(_ object: Handle) -> OpaquePointer? {

@@ -1,6 +1,6 @@
 import GarfaceHeader
 import Glibc
-import Synchronization
+import Numerics
 
 /// Where messages go. Nothing is put together while nobody listens.
 enum Log {
@@ -8,7 +8,7 @@ enum Log {
         var callback: gar_log_callback?
         var user: UnsafeMutableRawPointer?
     }
-    private static let listener = Mutex(Listener())
+    private static let listener = Guarded(Listener())
 
     static func set(_ callback: gar_log_callback?, _ user: UnsafeMutableRawPointer?) {
         let fresh = Listener(callback: callback, user: user)

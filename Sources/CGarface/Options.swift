@@ -6,7 +6,7 @@ import Reconstruction
 
 /// Reads a struct that may come from a program built against an older header: fields it does not know
 /// keep their defaults.
-private func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, earlier: [Int] = [], defaults: S, _ argument: String) throws -> S {
+func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, earlier: [Int] = [], defaults: S, _ argument: String) throws -> S {
     guard size == MemoryLayout<S>.size || earlier.contains(size) else {
         throw invalid(
             "\(argument)->struct_size: is \(UInt(bitPattern: size)), expected \(MemoryLayout<S>.size), or what an earlier header "
@@ -16,6 +16,9 @@ private func versioned<S>(_ given: UnsafePointer<S>, _ size: Int, earlier: [Int]
     withUnsafeMutableBytes(of: &result) { $0.copyMemory(from: UnsafeRawBufferPointer(start: given, count: size)) }
     return result
 }
+
+/// A C program may have left any byte in a bool.
+func isSet(_ flag: Bool) -> Bool { withUnsafeBytes(of: flag) { $0[0] } != 0 }
 
 /// The options as the first headers had them, without how landmarks are ordered and how sure they are.
 private let firstOptionsSize = MemoryLayout<gar_options>.offset(of: \gar_options.landmark_confidences)!
@@ -60,8 +63,7 @@ struct CallOptions {
         core.renderer = try renderer(o.renderer, "options->renderer")
         core.seed = o.seed
         if writesFiles { files = try selection(o.files, "options->files") }
-        // A C program may have left any byte in a bool.
-        core.maximumFaces = withUnsafeBytes(of: o.all_faces) { $0[0] } != 0 ? 1000 : 1
+        core.maximumFaces = isSet(o.all_faces) ? 1000 : 1
         if o.landmark_count != 0 {
             guard LandmarkScheme(count: Int(o.landmark_count)) != nil else {
                 throw invalid("options->landmark_count: is \(o.landmark_count), expected 0, 5, 68, 468 or 478")

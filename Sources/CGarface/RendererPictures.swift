@@ -6,7 +6,7 @@ import Numerics
 private let degree = Float.pi / 180
 
 /// yaw, pitch, roll (degrees), scale, shift (mm) as the core has them.
-private func headPose(_ pose: UnsafePointer<Float>?) throws -> HeadPose<Float> {
+func headPose(_ pose: UnsafePointer<Float>?) throws -> HeadPose<Float> {
     let p = try finite(pose, 6, "pose")
     guard p[3] > 1e-3, p[3] < 1e3 else { throw invalid("pose: the scale is \(p[3]), expected 0.001 to 1000") }
     return HeadPose(

@@ -11,11 +11,17 @@ final class ResultHandle: Handle, @unchecked Sendable {
     /// The file that the photo was read from, if it was.
     let source: String?
     private let madeTexture = MadeOnce<Texture>()
+    private let madeEditSource = MadeOnce<EditSource>()
+    /// The one whose texture this one has, an edit of it that left its look alone.
+    private let lender: ResultHandle?
     /// Baked when it is first asked for.
-    func texture() throws -> Texture { try madeTexture.value { try Texture(result, photo: photo) } }
+    func texture() throws -> Texture { try lender?.texture() ?? madeTexture.value { try Texture(result, photo: photo) } }
+    /// What edits of this result share.
+    func editSource() throws -> EditSource { try madeEditSource.value { try EditSource(result, photo: photo) } }
 
-    init(_ result: ReconstructionResult, photo: RGBImage, source: String?) {
+    init(_ result: ReconstructionResult, photo: RGBImage, source: String?, textureOf lender: ResultHandle? = nil) {
         self.source = source
+        self.lender = lender
         self.result = result
         self.photo = photo
     }
@@ -140,6 +146,7 @@ public func garResultGetPicture(
                 }
                 return ImageHandle(render)
             case GAR_PICTURE_NORMALS: return ImageHandle(try handle.result.maps().normalImage())
+            case GAR_PICTURE_PHOTO: return ImageHandle(handle.photo, source: handle.source)
             case GAR_PICTURE_TEXTURE: return ImageHandle(try handle.texture().image)
             case GAR_PICTURE_OVERLAY: return ImageHandle(try OverlaySheet.image(handle.result, photo: handle.photo))
             default: throw invalid("which: is \(which), expected one of GAR_PICTURE_...")

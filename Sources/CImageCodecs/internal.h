@@ -29,3 +29,10 @@ static inline garface_codec_status codec_check_size(uint64_t width, uint64_t hei
             (unsigned long long)height, GARFACE_IMAGE_MAX_PIXELS / 1000000, GARFACE_IMAGE_MAX_SIDE);
     return GARFACE_CODEC_OK;
 }
+
+/* The orientation, 1 to 8, that a TIFF structure with EXIF data gives; 1 where it is missing or makes no sense. */
+int codec_orientation(const uint8_t *tiff, size_t size);
+
+/* Hands over the pixels of a stored picture, which it takes, turned upright; orientations of 5 to 8 swap the sides. */
+garface_codec_status codec_upright(
+    uint8_t *pixels, size_t width, size_t height, int orientation, garface_picture *picture, char *message, size_t capacity);

@@ -64,54 +64,14 @@ static void prepare_errors(jpeg_errors *errors, const char *role, char *message,
     errors->role = role;
 }
 
-static unsigned read16(const uint8_t *p, int big) { return big ? p[0] << 8 | p[1] : p[1] << 8 | p[0]; }
-static uint32_t read32(const uint8_t *p, int big) {
-    uint32_t high = read16(p + (big ? 0 : 2), big), low = read16(p + (big ? 2 : 0), big);
-    return high << 16 | low;
-}
-
-/* EXIF orientation 1 to 8; 1 where it is missing or makes no sense. */
+/* EXIF orientation 1 to 8 of the first marker that has one that makes sense. */
 static int orientation(const struct jpeg_marker_struct *marker) {
     for (; marker; marker = marker->next) {
         if (marker->marker != JPEG_APP0 + 1 || marker->data_length < 14 || memcmp(marker->data, "Exif\0\0", 6) != 0) continue;
-        const uint8_t *tiff = marker->data + 6;
-        const uint32_t size = marker->data_length - 6;
-        const int big = tiff[0] == 'M' && tiff[1] == 'M';
-        if (!big && !(tiff[0] == 'I' && tiff[1] == 'I')) continue;
-        const uint32_t start = read32(tiff + 4, big);
-        if (start > size - 2) continue;
-        const unsigned entries = read16(tiff + start, big);
-        for (unsigned i = 0; i < entries; i++) {
-            const uint64_t at = (uint64_t)start + 2 + 12ull * i;
-            if (at + 12 > size) break;
-            if (read16(tiff + at, big) != 0x0112 || read16(tiff + at + 2, big) != 3) continue;
-            const unsigned value = read16(tiff + at + 8, big);
-            if (value >= 1 && value <= 8) return (int)value;
-        }
+        const int found = codec_orientation(marker->data + 6, marker->data_length - 6);
+        if (found > 1) return found;
     }
     return 1;
-}
-
-/* Writes the pixels of a stored w x h picture upright; 5 to 8 swap the sides. */
-static void turn_upright(const uint8_t *from, uint8_t *to, size_t w, size_t h, int orientation) {
-    const int swapped = orientation >= 5;
-    const size_t out_w = swapped ? h : w;
-    for (size_t y = 0; y < h; y++) {
-        for (size_t x = 0; x < w; x++) {
-            size_t u, v;
-            switch (orientation) {
-            case 2: u = w - 1 - x, v = y; break;
-            case 3: u = w - 1 - x, v = h - 1 - y; break;
-            case 4: u = x, v = h - 1 - y; break;
-            case 5: u = y, v = x; break;
-            case 6: u = h - 1 - y, v = x; break;
-            case 7: u = h - 1 - y, v = w - 1 - x; break;
-            case 8: u = y, v = w - 1 - x; break;
-            default: u = x, v = y; break;
-            }
-            memcpy(to + 3 * (v * out_w + u), from + 3 * (y * w + x), 3);
-        }
-    }
 }
 
 static void cmyk_to_rgb(const uint8_t *row, uint8_t *rgb, size_t width, int inverted) {
@@ -172,21 +132,7 @@ garface_codec_status garface_jpeg_decode(
     jpeg_finish_decompress(&codec);
     jpeg_destroy_decompress(&codec);
     free(line);
-    if (turn > 1) {
-        uint8_t *upright = malloc(width * height * 3);
-        if (!upright) {
-            free(pixels);
-            return codec_fail(
-                GARFACE_CODEC_OUT_OF_MEMORY, message, capacity, "out of memory for %zu x %zu pixels", width, height);
-        }
-        turn_upright(pixels, upright, width, height, turn);
-        free(pixels);
-        pixels = upright;
-    }
-    picture->pixels = pixels;
-    picture->width = (int32_t)(turn >= 5 ? height : width);
-    picture->height = (int32_t)(turn >= 5 ? width : height);
-    return GARFACE_CODEC_OK;
+    return codec_upright(pixels, width, height, turn, picture, message, capacity);
 
 failed:
     jpeg_destroy_decompress(&codec);

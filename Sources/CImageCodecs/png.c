@@ -115,14 +115,17 @@ garface_codec_status garface_png_decode(
     }
     for (uint32_t y = 0; y < height; y++) rows[y] = pixels + (size_t)y * row_bytes;
     png_read_image(png, rows);
-    png_read_end(png, NULL);
+    png_read_end(png, info);
+    int turn = 1;
+#ifdef PNG_eXIf_SUPPORTED
+    png_uint_32 exif_size = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(png, info, &exif_size, &exif) & PNG_INFO_eXIf) turn = codec_orientation(exif, exif_size);
+#endif
     if (channels == 4) compose_over_white(pixels, (size_t)width * height);
     free(rows);
     png_destroy_read_struct(&png, &info, NULL);
-    picture->pixels = pixels;
-    picture->width = (int32_t)width;
-    picture->height = (int32_t)height;
-    return GARFACE_CODEC_OK;
+    return codec_upright(pixels, width, height, turn, picture, message, capacity);
 
 failed:
     png_destroy_read_struct(&png, &info, NULL);

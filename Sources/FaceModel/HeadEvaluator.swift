@@ -14,6 +14,7 @@ public final class HeadEvaluator<T: Scalar> {
         identity = Tensor([model.identityCount])
         expression = Tensor([model.expressionCount])
         dLinear = model.skin.map { _ in Tensor([model.vertexCount, 3]) }
+        _ = model.packedBasis()
     }
 
     /// The head for `identity` [identityCount] and `expression` [expressionCount]: writes `[V,3]` mm in model space.

@@ -43,6 +43,8 @@ public final class HeadModel<T: Scalar>: Sendable {
     let products: ProductTerm<T>?
     /// What a skinned head has beside.
     let skin: Skin<T>?
+    /// Both bases as the products read them; nil where the plain ones are read.
+    private let packed = MadeOnce<PackedBasis?>()
     /// Where the jaw landmarks lie by yaw, where the model says so.
     let contourTable: ContourTable?
 
@@ -121,14 +123,63 @@ public final class HeadModel<T: Scalar>: Sendable {
         linearBackward(dVertices, dIdentity: dIdentity, dExpression: dExpression)
     }
 
+    /// Made when first asked for, which is when a head is first evaluated.
+    func packedBasis() -> PackedBasis? {
+        packed.value {
+            guard let identity = identityBasis as AnyObject as? Tensor<Float>,
+                let expression = expressionBasis as AnyObject as? Tensor<Float>
+            else { return nil }
+            return PackedBasis([identity, expression])
+        }
+    }
+
+    /// Bytes that an evaluation reads of the linear bases, and its gradient again.
+    public var basisByteCount: Int {
+        packedBasis()?.byteCount ?? MemoryLayout<T>.stride * (identityBasis.count + expressionBasis.count)
+    }
+
     func linearVertices(identity: UnsafePointer<T>, expression: UnsafePointer<T>, into vertices: UnsafeMutablePointer<T>) {
         let n = 3 * vertexCount
         vertices.update(from: mean.pointer, count: n)
+        if let packed = packedBasis() {
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: packed.modeCount) { c in
+                for k in 0..<identityCount { c[k] = Float(identity[k]) }
+                for k in identityCount..<packed.modeCount { c[k] = Float(expression[k - identityCount]) }
+                vertices.withMemoryRebound(to: Float.self, capacity: n) { packed.combine(c.baseAddress!, addingTo: $0) }
+            }
+        } else {
+            plainVertices(identity: identity, expression: expression, addingTo: vertices)
+        }
+    }
+
+    func linearBackward(
+        _ dVertices: UnsafePointer<T>, dIdentity: UnsafeMutablePointer<T>?, dExpression: UnsafeMutablePointer<T>?
+    ) {
+        if dIdentity == nil && dExpression == nil { return }
+        if let packed = packedBasis() {
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: packed.modeCount) { d in
+                d.initialize(repeating: 0)
+                dVertices.withMemoryRebound(to: Float.self, capacity: 3 * vertexCount) {
+                    packed.project($0, addingTo: d.baseAddress!)
+                }
+                if let dIdentity { for k in 0..<identityCount { dIdentity[k] += T(d[k]) } }
+                if let dExpression {
+                    for k in identityCount..<packed.modeCount { dExpression[k - identityCount] += T(d[k]) }
+                }
+            }
+        } else {
+            plainBackward(dVertices, dIdentity: dIdentity, dExpression: dExpression)
+        }
+    }
+
+    /// The products with the bases as they are, which the packed ones are tested against.
+    func plainVertices(identity: UnsafePointer<T>, expression: UnsafePointer<T>, addingTo vertices: UnsafeMutablePointer<T>) {
+        let n = 3 * vertexCount
         T.gemv(true, identityCount, n, 1, identityBasis.pointer, n, identity, 1, vertices)
         T.gemv(true, expressionBasis.shape[0], n, 1, expressionBasis.pointer, n, expression, 1, vertices)
     }
 
-    func linearBackward(
+    func plainBackward(
         _ dVertices: UnsafePointer<T>, dIdentity: UnsafeMutablePointer<T>?, dExpression: UnsafeMutablePointer<T>?
     ) {
         let n = 3 * vertexCount

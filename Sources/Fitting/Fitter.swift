@@ -44,10 +44,7 @@ public final class Fitter {
     /// The one that the running stage minimises.
     private var objective: FitObjective<Float>
     private let unknowns: Tensor<Float>
-    private let gradient: Tensor<Float>
-    private let scale: Tensor<Float>
-    private let adam: Adam
-    private var lbfgs: LBFGS?
+    private let descent: StageDescent
     private var appearanceIsReady = false
     public private(set) var history: [FitRecord] = []
     /// How every stage so far went.
@@ -73,9 +70,7 @@ public final class Fitter {
         objectives[problem.size] = objective
         let n = objective.layout.count
         unknowns = Tensor([n])
-        gradient = Tensor([n])
-        scale = Tensor([n])
-        adam = Adam(count: n)
+        descent = StageDescent(count: n)
         state = problem.start
         if renderer == .gar && problem.start.wPlus.isEmpty { objective.initialiseAppearance(unknowns.pointer) }
         state.pack(into: unknowns.pointer, layout: objective.layout)
@@ -84,7 +79,7 @@ public final class Fitter {
     /// Where the fit stands.
     public private(set) var state: FitState
 
-    private static func objective(
+    package static func objective(
         _ models: FitModels, _ renderer: FitRenderer, _ problem: FitProblem
     ) throws -> FitObjective<Float> {
         try renderer == .sphericalHarmonics
@@ -133,93 +128,23 @@ public final class Fitter {
                 .run(stage: stage, problem: problem, state: &state, record: note)
             state.pack(into: unknowns.pointer, layout: objective.layout)
             objective.invalidateGeometry()
-        case .adam: outcome = try runAdam(stage, note)
-        case .lbfgs: outcome = try runLBFGS(stage, note)
+        case .adam, .lbfgs:
+            prepareAppearance(stage)
+            outcome = try descent.run(stage, objective, unknowns.pointer, project: project, record: note)
         }
         state.unpack(from: unknowns.pointer, layout: objective.layout)
         outcomes.append(outcome)
     }
 
-    private func runAdam(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws -> StageOutcome {
-        let active = Set(stage.blocks)
-        let ranges = stage.blocks.map { (range: objective.layout.range($0), rate: stage.step($0)) }
-        adam.reset()
-        prepareAppearance(stage)
-        var best: Float = .infinity, sinceBest = 0
-        var start: Float?, done = 0, reason = StageOutcome.Reason.finished
-        for i in 0..<stage.iterations {
-            let energy = objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
-            guard energy.isFinite else {
-                throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite at iteration \(i)")
+    /// One landmark stage by itself: it needs none of the memory of a whole fit.
+    public static func landmarks(models: FitModels, problem: FitProblem, stage: FitStage) throws -> FitResult {
+        try problem.check(head: models.head, size: nil)
+        var state = problem.start, history: [FitRecord] = []
+        let outcome = try LandmarkGaussNewton(head: models.head, contour: models.contour)
+            .run(stage: stage, problem: problem, state: &state) {
+                history.append(FitRecord(stage: stage.name, iteration: $0, terms: $1))
             }
-            try note(i, objective.terms.value)
-            if start == nil { start = energy }
-            done = i + 1
-            if stage.tolerance > 0 {
-                if energy < best * (1 - stage.tolerance) { (best, sinceBest) = (energy, 0) } else { sinceBest += 1 }
-                if sinceBest >= 10 {
-                    reason = .tolerance
-                    break
-                }
-            }
-            adam.update(
-                unknowns.pointer, gradient: gradient.pointer, ranges: ranges, ramp: Adam.ramp(step: i, of: stage.iterations))
-            project()
-        }
-        // The last step's energy; the history holds what each iteration began with.
-        let end = objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
-        guard end.isFinite else {
-            throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite at its end")
-        }
-        return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: Double(start ?? end), last: Double(end))
-    }
-
-    private func runLBFGS(_ stage: FitStage, _ note: (Int, EnergyTerms) throws -> Void) throws -> StageOutcome {
-        let active = Set(stage.blocks)
-        let solver = lbfgs ?? LBFGS(count: objective.layout.count)
-        lbfgs = solver
-        solver.reset()
-        scale.fill(0)
-        for block in stage.blocks { for i in objective.layout.range(block) { scale.pointer[i] = stage.step(block) } }
-        prepareAppearance(stage)
-        func evaluate() -> Float {
-            objective.evaluate(unknowns.pointer, weights: stage.weights, active: active, gradient: gradient.pointer)
-        }
-        // Pixels that change their triangle, the mask and the contour's choice make the energy jump, and a line search
-        // stumbles over the smallest jump: they are held during each iteration and chosen anew between iterations.
-        defer { objective.freezeCoverage = false }
-        var energy = evaluate()
-        let start = energy
-        var done = 0, reason = StageOutcome.Reason.finished
-        for i in 0..<stage.iterations {
-            if i > 0 {
-                objective.freezeCoverage = false
-                energy = evaluate()
-            }
-            try note(i, objective.terms.value)
-            done = i + 1
-            objective.freezeCoverage = true
-            guard
-                let next = solver.iterate(
-                    unknowns.pointer, gradient: gradient.pointer, scale: scale.pointer, energy: energy, evaluate: evaluate,
-                    project: project)
-            else {
-                reason = .noDescent
-                break
-            }
-            let gain = (energy - next) / max(abs(energy), 1e-12)
-            energy = next
-            if gain < stage.tolerance {
-                reason = .tolerance
-                break
-            }
-        }
-        objective.freezeCoverage = false
-        energy = evaluate()
-        guard energy.isFinite else {
-            throw GarfaceError(.numericalFailure, "fit: the energy of stage \"\(stage.name)\" became infinite")
-        }
-        return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: Double(start), last: Double(energy))
+        return FitResult(state: state, history: history, outcomes: [outcome], picture: [])
     }
 
     /// The baseline's light is estimated from the photo once the landmarks have placed the head.

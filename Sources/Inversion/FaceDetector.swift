@@ -66,7 +66,7 @@ public final class FaceDetector: @unchecked Sendable {
             throw GarfaceError(.malformedFile, "\(file.name): the strides of a face detector must multiply to \(Self.stride)")
         }
         baseSize = Double(try network.integer("base_size", 16...512))
-        threshold = max(0.01, min(0.99, network.description["threshold"]?.double ?? 0.5))
+        threshold = max(0.01, min(0.99, try network.number("threshold", 0...1) ?? 0.5))
         features = try ConvolutionalNetwork(network, path: path)
         let channels = network.layers.last?.outputChannels ?? 0
         headWeights = try ConvolutionWeights(

@@ -44,6 +44,8 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     public let wRows: Int
     public let identityCount: Int
     public let expressionCount: Int
+    /// Root mean square errors of the coefficients on pictures whose truth is known; nil where the file does not say.
+    public let identityDeviation, expressionDeviation: [Double]?
     /// The convolutional part.
     public let features: ConvolutionalNetwork<T>
 
@@ -66,11 +68,7 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         inputSize = try network.integer("input_size", 8...1024)
         latentSize = try network.integer("latent_size", 1...4096)
         wRows = try network.integer("w_rows", 1...64)
-        let epsilon = network.description["feature_epsilon"]?.double ?? 1e-4
-        guard epsilon > 0 && epsilon.isFinite else {
-            throw GarfaceError(.malformedFile, "\(file.name): feature_epsilon must be positive")
-        }
-        self.epsilon = T(epsilon)
+        epsilon = T(try network.number("feature_epsilon", 1e-12...1) ?? 1e-4)
         features = try ConvolutionalNetwork(network, path: path)
 
         var side = inputSize
@@ -98,6 +96,8 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         }
         identityCount = try size("identity")
         expressionCount = try size("expression")
+        identityDeviation = try network.numbers("identity_deviation", count: identityCount, 1e-3...1e3)
+        expressionDeviation = try network.numbers("expression_deviation", count: expressionCount, 1e-3...1e3)
         let sizes = [
             "identity": identityCount, "expression": expressionCount, "pose": 6, "landmarks": 136, "landmark_log_sigma": 68,
             "face": 1, "w": wRows * latentSize,

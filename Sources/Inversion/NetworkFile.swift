@@ -38,9 +38,6 @@ struct NetworkFile {
                 .wrongModelKind,
                 "\(file.name): \(kind) files of version 1 are read, found \(description["version"]?.serialized() ?? "none")")
         }
-        let slope = description["leaky_slope"]?.double ?? 0.2
-        guard slope > 0 && slope <= 1 else { throw GarfaceError(.malformedFile, "\(file.name): leaky_slope must be in (0, 1]") }
-        self.slope = slope
         guard let entries = description["layers"]?.array, (1...Self.maximumLayers).contains(entries.count) else {
             throw GarfaceError(.malformedFile, "\(file.name): expected 1 to \(Self.maximumLayers) layers")
         }
@@ -58,12 +55,38 @@ struct NetworkFile {
                 Layer(inputChannels: input, outputChannels: output, stride: stride, isLevel: entry["level"]?.bool ?? false))
         }
         self.layers = layers
+        slope = try Self.number(description, "leaky_slope", 1e-6...1, file.name) ?? 0.2
     }
 
     /// A whole number of the description within `range`.
     func integer(_ key: String, _ range: ClosedRange<Int>) throws -> Int {
         guard let value = description[key]?.int, range.contains(value) else {
             throw GarfaceError(.malformedFile, "\(file.name): \(key) must be a whole number in \(range)")
+        }
+        return value
+    }
+
+    /// A list of `count` numbers within `range`; nil where the description has none.
+    func numbers(_ key: String, count: Int, _ range: ClosedRange<Double>) throws -> [Double]? {
+        guard let entry = description[key] else { return nil }
+        let values = entry.array?.compactMap(\.double) ?? []
+        guard values.count == count, values.count == entry.array?.count, values.allSatisfy({ range.contains($0) }) else {
+            throw GarfaceError(.malformedFile, "\(file.name): \(key) must list \(count) numbers in \(range)")
+        }
+        return values
+    }
+
+    /// A number of the description within `range`; nil where it says nothing.
+    func number(_ key: String, _ range: ClosedRange<Double>) throws -> Double? {
+        try Self.number(description, key, range, file.name)
+    }
+
+    private static func number(
+        _ description: JSONValue, _ key: String, _ range: ClosedRange<Double>, _ name: String
+    ) throws -> Double? {
+        guard let found = description[key] else { return nil }
+        guard let value = found.double, range.contains(value) else {
+            throw GarfaceError(.malformedFile, "\(name): \(key) is \(found.serialized()); expected a number in \(range)")
         }
         return value
     }

@@ -1,8 +1,6 @@
-import Synchronization
-
 /// A value that is made when it is first asked for, and then shared by all threads.
 public final class MadeOnce<Value: Sendable>: Sendable {
-    private let made = Mutex<Value?>(nil)
+    private let made = Guarded<Value?>(nil)
 
     public init() {}
 

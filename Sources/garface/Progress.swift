@@ -1,16 +1,19 @@
 import Glibc
 import Synchronization
 
-/// Ctrl-C asks the running command to stop; a second one ends the process.
+/// Ctrl-C, or a system that wants the process to end, asks the running command to stop and to leave nothing behind; a
+/// second time ends the process.
 enum Interruption {
     private static let flag = Atomic<Bool>(false)
     static var isRequested: Bool { flag.load(ordering: .relaxed) }
 
     static func watch() {
         _ = isRequested  // the flag exists before a signal can come
-        signal(SIGINT) { _ in
-            Interruption.flag.store(true, ordering: .relaxed)
-            signal(SIGINT, SIG_DFL)
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number) { number in
+                Interruption.flag.store(true, ordering: .relaxed)
+                signal(number, SIG_DFL)
+            }
         }
     }
 }

@@ -17,6 +17,11 @@ struct ReconstructCommand: ParsableCommand {
 
               garface reconstruct group.png --output out --all-faces
 
+            Several photos of one person, who then has one identity in all of them (files
+            named photo1_..., photo2_..., and person.json):
+
+              garface reconstruct a.jpg b.jpg c.jpg --same-person --output out
+
             When the face is not found, say where it is: a box around it (left, top,
             width, height in pixels), or points of the face in a file: 5, the 68 of iBUG
             and dlib, or the 468 or 478 of MediaPipe. All but 5 are fitted to as well:
@@ -46,8 +51,10 @@ struct ReconstructCommand: ParsableCommand {
         }
     }
 
-    @Argument(help: "The photo: a PNG file, or a JPEG file if this build reads JPEG.")
-    var photo: String
+    @Argument(help: ArgumentHelp(
+        "The photo: a PNG file, or a JPEG file if this build reads JPEG. Several with --same-person.", valueName: "photo"))
+    var photos: [String]
+    private var photo: String { photos[0] }
 
     @Option(name: [.short, .long], help: ArgumentHelp("The folder for the results; made if need be.", valueName: "folder"))
     var output: String
@@ -78,6 +85,9 @@ struct ReconstructCommand: ParsableCommand {
     @Flag(help: "Reconstruct every face that is found, not the largest only.")
     var allFaces = false
 
+    @Flag(help: "The photos are of one person: one identity; expression, pose and look photo by photo.")
+    var samePerson = false
+
     @Option(help: ArgumentHelp("Stages of the fit as JSON instead of the standard ones; an empty list refines nothing.", valueName: "file"))
     var schedule: String?
 
@@ -98,6 +108,13 @@ struct ReconstructCommand: ParsableCommand {
     @OptionGroup(title: "Models") var models: ModelOptions
 
     func validate() throws {
+        if photos.isEmpty { throw ValidationError("Give a photo.") }
+        if photos.count > 1 && !samePerson {
+            throw ValidationError("Several photos need --same-person; for photos of different people there is garface batch.")
+        }
+        if samePerson && (box != nil || landmarks != nil || allFaces) {
+            throw ValidationError("--same-person takes the largest face of each photo; it does not go with --box, --landmarks or --all-faces.")
+        }
         if box != nil && landmarks != nil { throw ValidationError("Give --box or --landmarks, not both.") }
         if allFaces && (box != nil || landmarks != nil) {
             throw ValidationError("--all-faces searches the photo; it does not go with --box or --landmarks.")
@@ -130,7 +147,7 @@ struct ReconstructCommand: ParsableCommand {
         return FaceRectangle(left: left, top: top, width: width, height: height)
     }
 
-    private func options() throws -> ReconstructionOptions {
+    func options() throws -> ReconstructionOptions {
         var options = ReconstructionOptions()
         options.renderer = renderer.core
         options.seed = seed
@@ -162,27 +179,20 @@ struct ReconstructCommand: ParsableCommand {
         try options.setLandmarks(given.pixels, confidences: given.confidences, scheme: landmarksOrder)
     }
 
-    private func selection() throws -> OutputSelection {
-        try files.split(separator: ",", omittingEmptySubsequences: false).reduce(into: []) { chosen, word in
-            guard let known = OutputSelection.named.first(where: { $0.name == word }) else {
-                throw ValidationError(
-                    "--files knows no \"\(word)\"; expected a list of \(OutputSelection.named.map(\.name).joined(separator: ", ")).")
-            }
-            chosen.formUnion(known.files)
-        }
-    }
+    func selection() throws -> OutputSelection { try outputSelection(files) }
 
     func run() throws {
+        if samePerson { return try runPerson() }
         var options = try options()
         let selection = try selection()
         let names = ResultNames(selection: selection, numbered: allFaces)
         try names.check(photo: photo, folder: output)
         let image = try ImageFile.read(photo)
         try addLandmarks(to: &options, image)
-        // A folder that cannot be written is known before the work.
+        // A folder that cannot be written is known before the work; from here on, a signal is no reason to leave it there.
+        Interruption.watch()
         let folder = try OutputFolder(output)
         defer { folder.discard() }
-        Interruption.watch()
         // Before the models are loaded: convolutions are set up for a thread count.
         if let threads { setThreadCount(threads) } else { useDefaultThreadCount() }
         let bar = ProgressBar(quiet: quiet)

@@ -1,7 +1,6 @@
 import ArgumentParser
 import FaceModel
 import Numerics
-import Rasterizer
 import Reconstruction
 import Renderer
 
@@ -90,110 +89,66 @@ struct RenderCommand: ParsableCommand {
     func run() throws {
         useDefaultThreadCount()
         let head = try models.head(), gar = try models.gar()
-        let configuration = gar.configuration
         var random = RandomGenerator(seed: seed)
         var identity = head.sampleIdentity(&random), expression = head.sampleExpression(&random)
         var pose = HeadPose<Float>()
-        var wPlus: Tensor<Float>?
-        var noise = noiseSeed.map { gar.noise(seed: $0) }
+        var wPlus: [Float]?, noise: [Float] = []
 
         if let parameters {
-            let saved = try SavedParameters(file: SafetensorsFile(path: parameters))
+            let saved = try SavedParameters(file: SafetensorsFile(path: parameters)).parameters
             guard saved.identity.count == head.identityCount, saved.expression.count == head.expressionCount else {
                 throw GarfaceError(
                     .wrongModelKind,
                     "\(parameters): has \(saved.identity.count) identity and \(saved.expression.count) expression coefficients; "
                         + "the head model has \(head.identityCount) and \(head.expressionCount)")
             }
-            (identity, expression, pose) = (saved.identity, saved.expression, saved.pose)
+            (identity, expression, pose) = (saved.identity, saved.expression, HeadPose(saved.pose.array.map { Float($0) }))
             if !saved.wPlus.isEmpty && lookSeed == nil {
                 wPlus = try styles(saved, gar, parameters)
-                if noise == nil && !saved.noise.isEmpty { noise = try split(saved.noise, gar, parameters) }
+                noise = saved.noise
+                guard noise.isEmpty || noise.count == gar.noiseShapes.reduce(0, { $0 + $1 * $1 }) else {
+                    throw GarfaceError(.wrongModelKind, "\(parameters): its noise is that of another renderer")
+                }
             }
         }
+        if let noiseSeed { noise = gar.noise(seed: noiseSeed).flatMap(\.array) }
         if let yaw { pose.yaw = yaw * .pi / 180 }
         if let pitch { pose.pitch = pitch * .pi / 180 }
         if let roll { pose.roll = roll * .pi / 180 }
 
-        var styles = wPlus ?? look(gar, seed: lookSeed ?? seed)
+        var look = wPlus ?? gar.randomLook(seed: lookSeed ?? seed, truncation: truncation)
         if let other = try mixedIn(gar) {
-            let row = mixRow ?? gar.styleCount / 2
+            let row = mixRow ?? gar.styleCount / 2, latent = gar.configuration.latentSize
             guard (0...gar.styleCount).contains(row) else {
                 throw GarfaceError(.invalidArgument, "--mix-row is \(row); the renderer has rows 0 to \(gar.styleCount)")
             }
-            styles = gar.wPlus(joining: styles, other, at: row)
+            look = Array(look[..<(row * latent)] + other[(row * latent)...])
         }
-        let maps = normalMaps(head, gar, identity: identity, expression: expression, pose: pose)
-        let context = try GARContext(gar)
-        context.forward(wPlus: styles, normals: maps, noise: noise)
-        guard context.image.buffer.allSatisfy(\.isFinite) else {
-            throw GarfaceError(
-                .numericalFailure, "\(parameters ?? "the renderer"): the numbers are so large that the picture is not finite")
+        let renderer = try FaceRenderer(head: head, gar: gar)
+        let size = renderer.side
+        let planes: [Float]
+        do {
+            planes = try renderer.render(identity: identity, expression: expression, pose: pose, wPlus: look, noise: noise)
+        } catch let error as GarfaceError where error.kind == .numericalFailure {
+            throw GarfaceError(.numericalFailure, "\(parameters ?? "the renderer"): \(error.message)")
         }
-        let size = configuration.size
-        var pictures = [(image: try picture(context.image.array, size), path: output)]
-        if let normals, let finest = maps.last { pictures.append((try picture(finest.array, size), normals)) }
+        var pictures = [(image: try rgbImage(planes: planes, width: size, height: size), path: output)]
+        if let normals { pictures.append((try rgbImage(planes: renderer.normalMap, width: size, height: size), normals)) }
         try ImageFile.write(pictures)
     }
 
     /// The look that style mixing takes its later rows from.
-    private func mixedIn(_ gar: GAR<Float>) throws -> Tensor<Float>? {
-        if let mixSeed { return look(gar, seed: mixSeed) }
-        return try mixParameters.map { try styles(SavedParameters(file: SafetensorsFile(path: $0)), gar, $0) }
+    private func mixedIn(_ gar: GAR<Float>) throws -> [Float]? {
+        if let mixSeed { return gar.randomLook(seed: mixSeed, truncation: truncation) }
+        return try mixParameters.map { try styles(SavedParameters(file: SafetensorsFile(path: $0)).parameters, gar, $0) }
     }
 
-    private func styles(_ saved: SavedParameters, _ gar: GAR<Float>, _ name: String) throws -> Tensor<Float> {
-        let latent = gar.configuration.latentSize
-        guard saved.wRows == gar.styleCount, saved.wPlus.count == gar.styleCount * latent else {
+    private func styles(_ saved: FaceParameters, _ gar: GAR<Float>, _ name: String) throws -> [Float] {
+        guard saved.wRows == gar.styleCount, saved.wPlus.count == gar.styleCount * gar.configuration.latentSize else {
             throw GarfaceError(
                 .wrongModelKind,
                 "\(name): \(saved.wPlus.isEmpty ? "has no w+; it was made without GAR" : "its w+ is that of another renderer")")
         }
-        return Tensor([1, gar.styleCount, latent], saved.wPlus)
-    }
-
-    private func look(_ gar: GAR<Float>, seed: UInt64) -> Tensor<Float> {
-        var random = RandomGenerator(seed: seed)
-        let latent = gar.configuration.latentSize
-        let z = Tensor<Float>([1, latent], (0..<latent).map { _ in Float(random.normal()) })
-        return gar.wPlus(gar.truncate(gar.map(z), psi: truncation))
-    }
-
-    private func normalMaps(
-        _ head: HeadModel<Float>, _ gar: GAR<Float>, identity: [Float], expression: [Float], pose: HeadPose<Float>
-    ) -> [Tensor<Float>] {
-        let count = head.vertexCount
-        var vertices = [Float](repeating: 0, count: 3 * count)
-        var ndc = vertices, vertexNormals = vertices
-        head.vertices(identity: identity, expression: expression, into: &vertices)
-        let c = gar.configuration
-        AlignedFrame(half: c.halfMM, centreY: c.centreYMM).forward(vertices, count: count, pose: pose, into: &ndc)
-        let topology = MeshTopology(triangles: head.triangles, vertexCount: count)
-        VertexNormals<Float>(topology: topology).forward(ndc, into: &vertexNormals)
-        let pyramid = NormalPyramid<Float>(
-            size: c.size, sampling: c.normalSampling, triangles: head.triangles, vertexCount: count)
-        pyramid.forward(ndc: ndc, normals: vertexNormals)
-        return pyramid.maps
-    }
-
-    private func split(_ flat: [Float], _ gar: GAR<Float>, _ name: String) throws -> [Tensor<Float>] {
-        guard flat.count == gar.noiseShapes.reduce(0, { $0 + $1 * $1 }) else {
-            throw GarfaceError(.wrongModelKind, "\(name): its noise is that of another renderer")
-        }
-        var start = 0
-        return gar.noiseShapes.map { side in
-            defer { start += side * side }
-            return Tensor([1, 1, side, side], flat[start..<start + side * side])
-        }
-    }
-
-    /// Planes in -1 to 1 as 8-bit RGB.
-    private func picture(_ planes: [Float], _ side: Int) throws -> RGBImage {
-        let area = side * side
-        var pixels = [UInt8](repeating: 0, count: 3 * area)
-        for i in 0..<area {
-            for c in 0..<3 { pixels[3 * i + c] = UInt8(max(0, min(255, ((planes[c * area + i] + 1) * 127.5).rounded()))) }
-        }
-        return try RGBImage(width: side, height: side, pixels: pixels)
+        return saved.wPlus
     }
 }

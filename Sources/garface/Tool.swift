@@ -16,11 +16,12 @@ struct Tool: ParsableCommand {
 
             Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 no face found,
             4 a file cannot be read or is damaged, 5 the output cannot be written,
-            6 cancelled (Ctrl-C).
+            6 cancelled (Ctrl-C), 7 some photos of a batch failed.
             """,
         version: versionText,
         subcommands: [
-            ReconstructCommand.self, RenderCommand.self, ViewCommand.self, ModelCommand.self, InfoCommand.self,
+            ReconstructCommand.self, BatchCommand.self, TrackCommand.self, EditCommand.self, RenderCommand.self, ViewCommand.self,
+            ModelCommand.self, InfoCommand.self,
             BenchCommand.self,
         ])
 
@@ -32,6 +33,8 @@ struct Tool: ParsableCommand {
         } catch let error as GarfaceError {
             complain("garface: \(error.message)")
             Glibc.exit(toolExitCode(of: error.kind))
+        } catch let code as ExitCode {
+            Glibc.exit(code.rawValue)
         } catch {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)

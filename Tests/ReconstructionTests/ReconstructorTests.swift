@@ -96,7 +96,7 @@ let root = String(#filePath.dropLast("Tests/ReconstructionTests/ReconstructorTes
         #expect(namesIn(place.path + "/all").count == names.count + 8 && namesIn(place.path + "/all").allSatisfy(known.contains))
 
         let saved = try SavedParameters(file: SafetensorsFile(path: place.path + "/out/parameters.safetensors"))
-        #expect(saved.identity == result.identity && saved.expression == result.expression && saved.wPlus.isEmpty)
+        #expect(saved.parameters.identity == result.identity && saved.parameters.expression == result.expression && saved.parameters.wPlus.isEmpty)
         let json = try JSONValue(parsing: FileAccess.read(place.path + "/out/parameters.json"))
         #expect(json["camera"]?["scale_px_per_mm"]?.double == result.camera.scale)
         #expect(json["identity"]?.array?.count == 80 && json["expression"]?["jawOpen"]?.double != nil)

@@ -98,6 +98,8 @@ def swift_type(name):
         inner = swift_type(pointer[2])
         if inner == "handle":
             return "handle*"
+        if inner.startswith("const "):  # a pointer to pointers to const
+            return inner + "*"
         return ("" if pointer[1] else "const ") + inner + "*"
     return name
 

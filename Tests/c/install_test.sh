@@ -55,6 +55,30 @@ else
     echo "NOTE: no CMake here and none could be installed; the CMake package was not tried" >&2
 fi
 
+# The man page has every command, option and argument, and troff has nothing to say about it.
+"$prefix/bin/garface" --experimental-dump-help | python3 Tests/c/check_man_page.py "$prefix/share/man/man1/garface.1"
+if command -v groff >/dev/null; then
+    groff -man -Tascii -ww "$prefix/share/man/man1/garface.1" 2>"$work/troff" >"$work/page"
+    [ ! -s "$work/troff" ] || { cat "$work/troff" >&2; exit 1; }
+    grep -q 'reconstruct photo.png --output out' "$work/page"
+fi
+
+# The shells read their completions, and bash's gives what it should.
+completed() { # words: what bash offers for the last one
+    bash -c '
+        source "$1"; shift
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+        _garface garface "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        printf "%s\n" "${COMPREPLY[@]}"' - "$prefix/share/bash-completion/completions/garface" "$@"
+}
+completed garface rec | grep -qx reconstruct
+completed garface reconstruct --all | grep -qx -- --all-faces
+for shell in zsh:zsh/site-functions/_garface fish:fish/vendor_completions.d/garface.fish; do
+    [ -s "$prefix/share/${shell#*:}" ]
+    grep -q all-faces "$prefix/share/${shell#*:}"
+    if command -v "${shell%%:*}" >/dev/null; then "${shell%%:*}" -n "$prefix/share/${shell#*:}"; fi
+done
+
 "$prefix/bin/garface" reconstruct "$photo" --output "$work/out-tool" --quiet
 complete "$work/out-tool"
 # The same photo, seed and library: the same numbers from C and from the tool.

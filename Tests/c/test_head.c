@@ -171,6 +171,39 @@ static void head(void) {
     EXPECT(gar_head_prior(head, identity, expression, NULL, d_identity, d_expression), GAR_INVALID_ARGUMENT);
     EXPECT(gar_head_prior(head, identity, expression, &energy, NULL, d_expression), GAR_INVALID_ARGUMENT);
     EXPECT(gar_head_prior(head, identity, expression, &energy, d_identity, NULL), GAR_INVALID_ARGUMENT);
+
+    /* Depth and shading in the aligned frame: the nose is in the middle, the corners are empty. */
+    enum { SIDE = 64 };
+    const float front[6] = {0, 0, 0, 1, 0, 0}, flat[6] = {0, 0, 0, 0, 0, 0};
+    float depth[SIDE * SIDE], picture[3 * SIDE * SIDE], light[27] = {1 / 0.282095f, 1 / 0.282095f, 1 / 0.282095f};
+    uint8_t *visible = (uint8_t *)malloc((size_t)V);
+    float *albedo = (float *)malloc(3 * (size_t)V * sizeof(float));
+    for (int32_t i = 0; i < 3 * V; i++) albedo[i] = 0.75f;
+    EXPECT(gar_head_depth(head, vertices, front, SIDE, depth, visible), GAR_OK);
+    CHECK(isnan(depth[0]) && depth[(SIDE / 2) * SIDE + SIDE / 2] > 20);
+    EXPECT(gar_head_depth(head, vertices, front, SIDE, NULL, visible), GAR_OK);
+    EXPECT(gar_head_depth(head, vertices, front, SIDE, depth, NULL), GAR_OK);
+    EXPECT(gar_head_shade(head, vertices, front, albedo, light, SIDE, picture), GAR_OK);
+    CHECK(picture[0] == -1 && fabsf(picture[(SIDE / 2) * SIDE + SIDE / 2] - 0.5f) < 1e-3f);
+    EXPECT(gar_head_depth(NULL, vertices, front, SIDE, depth, visible), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_depth(head, NULL, front, SIDE, depth, visible), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_depth(head, vertices, NULL, SIDE, depth, visible), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_depth(head, vertices, flat, SIDE, depth, visible), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_depth(head, vertices, front, 0, depth, visible), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_depth(head, vertices, front, 5000, depth, visible), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_depth(head, vertices, front, SIDE, NULL, NULL), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_shade(NULL, vertices, front, albedo, light, SIDE, picture), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_shade(head, NULL, front, albedo, light, SIDE, picture), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_shade(head, vertices, NULL, albedo, light, SIDE, picture), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_shade(head, vertices, front, NULL, light, SIDE, picture), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_shade(head, vertices, front, albedo, NULL, SIDE, picture), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_shade(head, vertices, front, albedo, light, SIDE, NULL), GAR_INVALID_ARGUMENT);
+    EXPECT(gar_head_shade(head, vertices, front, albedo, light, 4000, picture), GAR_INVALID_ARGUMENT);
+    light[5] = 3e38f;
+    for (int32_t i = 0; i < 3 * V; i++) albedo[i] = 3e38f;
+    EXPECT(gar_head_shade(head, vertices, front, albedo, light, SIDE, picture), GAR_NUMERICAL_FAILURE);
+    free(visible), free(albedo);
+
     identity[5] = NAN;
     EXPECT(gar_head_evaluate(head, identity, expression, vertices), GAR_INVALID_ARGUMENT);
     CHECK(strstr(gar_last_error(), "identity") != NULL);

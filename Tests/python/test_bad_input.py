@@ -146,6 +146,40 @@ def test_weights_of_another_version(root, tmp_path, option):
         garface.Models(**{option: with_metadata(weights(root, option), tmp_path / "bad.safetensors", lambda entry: "{")})
 
 
+@pytest.mark.parametrize("option, key, value", [
+    ("face_detector", "threshold", 1e300), ("face_detector", "threshold", -1), ("face_detector", "base_size", 0),
+    ("face_detector", "leaky_slope", 0), ("inverse_network", "feature_epsilon", 0), ("inverse_network", "feature_epsilon", 1e300),
+    ("inverse_network", "leaky_slope", "wide"), ("inverse_network", "w_rows", 1e18), ("renderer", "half_mm", 1e300)])
+def test_numbers_of_networks_have_ranges(root, tmp_path, option, key, value):
+    def changed(entry):
+        return json.dumps({**json.loads(entry), key: value})
+
+    with pytest.raises(garface.MalformedFileError, match=f"odd.safetensors.*{key}"):
+        garface.Models(**{option: with_metadata(weights(root, option), tmp_path / "odd.safetensors", changed)})
+
+
+@pytest.mark.parametrize("option", ["face_detector", "inverse_network"])
+def test_strides_of_networks(root, tmp_path, option):
+    def changed(entry):
+        entry = json.loads(entry)
+        entry["layers"][0]["stride"] = 0
+        return json.dumps(entry)
+
+    with pytest.raises(garface.MalformedFileError, match="odd.safetensors.*stride"):
+        garface.Models(**{option: with_metadata(weights(root, option), tmp_path / "odd.safetensors", changed)})
+
+
+def test_numbers_that_are_too_large_for_the_result(photo):
+    """Finite arguments whose result is not: said so, never handed out."""
+    head, renderer = garface.HeadModel(), garface.Renderer()
+    huge = np.full(head.identity_count, 3e38, np.float32)
+    for call in (
+        lambda: head.evaluate(huge), lambda: head.prior(huge, np.zeros(head.expression_count)), lambda: renderer.map(np.full(renderer.latent, 3e38, np.float32)),
+    ):
+        with pytest.raises(garface.NumericalError):
+            call()
+
+
 def test_weights_that_do_not_fit_are_named(root):
     golden = root / "Tests/RendererTests/Resources/gar64.weights.safetensors"
     with pytest.raises(garface.WrongModelError) as problem:
@@ -281,7 +315,7 @@ def test_null_for_every_pointer_of_every_function():
             assert len(lib.gar_last_error()) > 10, name
 
 
-_NUMBERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_float)
+_NUMBERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_float, ctypes.c_double)
 
 
 def test_structs_of_another_size(photo):

@@ -316,3 +316,58 @@ def test_the_command(face, tmp_path, mapping, capsys):
         with pytest.raises(SystemExit) as stop:
             main(wrong)
         assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_matlab_fields_are_those_that_scipy_reads(tmp_path, packed):
+    """The package's own reader against scipy's, on every type and on fields that are no numbers."""
+    from garface.convert.mat_file import MatFile
+
+    random = np.random.default_rng(6)
+    kinds = ("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "?")
+    fields = {f"field_{k}": random.integers(0, 2 if kind == "?" else 100, (3, 4 + k)).astype(kind) for k, kind in enumerate(kinds)}
+    fields.update(
+        whole=np.arange(6.0).reshape(2, 3), cube=random.normal(size=(2, 3, 4)), one=np.array(5.0), none=np.zeros((0, 3)),
+        text="words", cells=np.array([1, "a"], object), table={"a": 1.0}, plane=np.array([1j]))
+    scipy_io.savemat(tmp_path / "m.mat", fields, do_compression=packed)
+    expected = {k: v for k, v in scipy_io.loadmat(tmp_path / "m.mat").items() if not k.startswith("__")}
+    file = MatFile(tmp_path / "m.mat")
+    assert set(file.fields) == set(expected)
+    for name in ("text", "cells", "table", "plane"):
+        with pytest.raises(ConversionError, match=f"\"{name}\" does not hold real numbers"):
+            file.numbers(name)
+        del expected[name]
+    for name, value in expected.items():
+        found = file.numbers(name)
+        assert found.shape == value.shape and np.array_equal(found, value), name
+        assert found.dtype == value.dtype, (name, found.dtype, value.dtype)
+
+
+def test_matlab_files_that_claim_too_much(tmp_path):
+    import zlib
+
+    from garface.convert.mat_file import MatFile
+
+    def field(name, flags, shape, numbers):
+        parts = struct.pack("<IIII", 6, 8, flags, 0) + struct.pack("<II", 5, 4 * len(shape)) + struct.pack(f"<{len(shape)}i", *shape)
+        parts += b"\0" * (-len(parts) % 8) + struct.pack("<II", 1, len(name)) + name + b"\0" * (-len(name) % 8)
+        return parts + struct.pack("<II", 9, len(numbers)) + numbers
+
+    start = b"MATLAB 5.0".ljust(124) + struct.pack("<H", 256) + b"IM"
+    body = field(b"a", 6, (2, 1), bytes(16))
+    sound = struct.pack("<II", 14, len(body)) + body
+    (tmp_path / "m.mat").write_bytes(start + sound)
+    assert MatFile(tmp_path / "m.mat").numbers("a").shape == (2, 1)
+    bomb = zlib.compress(struct.pack("<II", 14, 1 << 30) + bytes(1 << 20))
+    for content in (
+        sound[:-1], struct.pack("<II", 14, 2**32 - 1), struct.pack("<II", 15, len(bomb)) + bomb,
+        sound.replace(struct.pack("<ii", 2, 1), struct.pack("<ii", 2**31 - 1, 2**31 - 1)),
+        sound.replace(struct.pack("<ii", 2, 1), struct.pack("<ii", -2, -1)), struct.pack("<II", 15, 5) + b"noise",
+    ):
+        (tmp_path / "m.mat").write_bytes(start + content)
+        with pytest.raises(ConversionError, match="damaged"):
+            MatFile(tmp_path / "m.mat")
+    body = field(b"tl", 6, (1, 3), struct.pack("<3d", 1, 2.5, float("nan")))
+    (tmp_path / "m.mat").write_bytes(start + struct.pack("<II", 14, len(body)) + body)
+    with pytest.raises(ConversionError, match="whole numbers"):
+        MatFile(tmp_path / "m.mat").triangles("tl")

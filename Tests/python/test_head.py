@@ -92,3 +92,52 @@ def test_closed_model_is_an_error():
     head.close()
     with pytest.raises(garface.InvalidArgumentError):
         head.evaluate()
+
+
+def test_depth_and_visibility():
+    """Against the vertices themselves: those said to be visible lie on the depth map, the others behind it."""
+    head = garface.HeadModel()
+    vertices = head.evaluate()
+    size, pose = 400, dict(yaw=25, pitch=-8, roll=4, scale=0.9, shift=(3, -2))
+    depth, visible = head.depth(vertices, **pose, size=size)
+    placed = 0.9 * vertices @ garface.pose_matrix(25, -8, 4).T + (3, -2 - 5, 0)
+    u, v = (1 + placed[:, 0] / 115) * size / 2 - 0.5, (1 - placed[:, 1] / 115) * size / 2 - 0.5
+    inside = (np.minimum(u, v) >= 0) & (np.maximum(u, v) < size - 1)
+    nearest = depth[np.clip(v.round().astype(int), 0, size - 1), np.clip(u.round().astype(int), 0, size - 1)]
+    assert np.isnan(depth).mean() > 0.2 and 2000 < visible.sum() < 10000
+    assert not visible[np.maximum(abs(placed[:, 0]), abs(placed[:, 1])) > 116].any()
+    # On the outline the nearest pixel may show nothing, or what lies behind.
+    difference = np.abs(placed[visible & inside, 2] - nearest[visible & inside])
+    assert np.isnan(difference).mean() < 0.02 and (difference > 40).mean() < 0.002
+    assert np.nanmedian(difference) < 0.3
+    hidden = inside & ~visible
+    assert (placed[hidden, 2] < nearest[hidden] - 2).all()
+    # From behind, what was seen is hidden.
+    assert not (visible & head.depth(vertices, yaw=205, size=size)[1]).sum() > 400
+
+
+def test_shading():
+    """Against numpy: the light's harmonics at the rasterised normals, times the albedo."""
+    head = garface.HeadModel()
+    vertices = head.evaluate()
+    renderer = garface.Renderer()
+    size = renderer.size
+    rng = np.random.default_rng(4)
+    light = rng.normal(size=(9, 3)) * 0.2
+    light[0] = 3
+    albedo = np.full((head.vertex_count, 3), (0.6, 0.5, 0.4))
+    picture = head.shade(vertices, albedo, light, yaw=20, size=size)
+    # The renderer's normal maps are means of the same samples: they agree where the surface is smooth.
+    n = renderer.split_normals(renderer.rasterize(head, vertices, yaw=20))[-1]
+    length = np.linalg.norm(n, axis=0)
+    x, y, z = n / np.maximum(length, 1e-6)
+    one = np.ones_like(x)
+    basis = [0.282095 * one, 0.325735 * y, 0.325735 * z, 0.325735 * x, 0.273137 * x * y, 0.273137 * y * z,
+             0.078848 * (3 * z * z - 1), 0.273137 * x * z, 0.136569 * (x * x - y * y)]
+    expected = 2 * np.array([0.6, 0.5, 0.4])[:, None, None] * np.einsum("kc,khw->chw", light, np.array(basis)) - 1
+    smooth = length > 0.995
+    assert smooth.mean() > 0.2 and np.abs(picture - expected)[:, smooth].max() < 0.02
+    assert (picture[:, length == 0] == -1).all()
+    for wrong in (dict(albedo=albedo[:5]), dict(light=light[:4]), dict(size=0), dict(size=4000), dict(scale=0), dict(yaw="x")):
+        with pytest.raises(garface.InvalidArgumentError):
+            head.shade(**{**dict(vertices=vertices, albedo=albedo, light=light), **wrong})

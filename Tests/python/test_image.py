@@ -72,3 +72,38 @@ def test_jpeg_where_built_in(tmp_path):
     else:
         with pytest.raises(garface.UnsupportedFormatError, match="JPEG"):
             image.save(tmp_path / "a.jpg")
+
+
+def with_exif(file, tiff):
+    """The bytes of a PNG file with an eXIf chunk before its pixels."""
+    data, at = file.read_bytes(), 8 + 25
+    body = b"eXIf" + tiff
+    return data[:at] + struct.pack(">I", len(tiff)) + body + struct.pack(">I", zlib.crc32(body)) + data[at:]
+
+
+def tiff(orientation, order="<"):
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    return mark + struct.pack(order + "IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_exif_orientation_of_png(tmp_path, order):
+    pixels = np.random.default_rng(2).integers(0, 256, (5, 3, 3), dtype=np.uint8)
+    garface.Image(pixels).save(tmp_path / "a.png")
+    # How the stored picture becomes upright.
+    turns = {
+        1: lambda p: p, 2: lambda p: p[:, ::-1], 3: lambda p: p[::-1, ::-1], 4: lambda p: p[::-1], 5: lambda p: p.transpose(1, 0, 2),
+        6: lambda p: np.rot90(p, -1), 7: lambda p: p[::-1, ::-1].transpose(1, 0, 2), 8: lambda p: np.rot90(p),
+    }
+    for orientation, turn in turns.items():
+        image = garface.Image.decode(with_exif(tmp_path / "a.png", tiff(orientation, order)))
+        assert np.array_equal(image.array(), turn(pixels)), orientation
+
+
+def test_exif_that_makes_no_sense_is_not_looked_at(tmp_path):
+    pixels = np.random.default_rng(3).integers(0, 256, (5, 3, 3), dtype=np.uint8)
+    garface.Image(pixels).save(tmp_path / "a.png")
+    whole = tiff(6)
+    bad = [tiff(0), tiff(9), tiff(60000), whole[:8], whole[:9], whole[:20], b"II*\0\xff\xff\xff\xff", b"II*\0" + b"\xff" * 40, b"XX*\0" + whole[4:]]
+    for exif in bad:
+        assert np.array_equal(garface.Image.decode(with_exif(tmp_path / "a.png", exif)).array(), pixels), exif

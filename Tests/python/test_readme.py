@@ -2,9 +2,11 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import garface
@@ -41,7 +43,7 @@ def test_tool(place):
     script = f"set -e\ngarface() {{ '{TOOL}' \"$@\"; }}\n" + "\n".join(lines)
     done = run(["bash", "-c", script], place)
     assert "written to out" in done.stdout and "head model" in done.stdout
-    for name in ("out/overlay.png", "all/face1_overlay.png", "turned.png", "mixed.png", "random.png"):
+    for name in ("out/overlay.png", "all/face1_overlay.png", "turned.png", "mixed.png", "random.png", "edited.png", "strip.png"):
         assert (place / name).stat().st_size > 1000, name
 
 
@@ -60,9 +62,40 @@ def test_model_convert(place):
 def test_python(place, library_file):
     package = str(pathlib.Path(garface.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": package, "GARFACE_LIBRARY": library_file}
-    done = run([sys.executable, "-c", block("python", "garface.reconstruct")], place, env=environment)
+    done = run([sys.executable, "-c", block("python", "garface.reconstruct(photo)")], place, env=environment)
     assert len(done.stdout.split()) == 2 * len(garface.standard_schedule("gar")["stages"])
     assert (place / "out/overlay.png").exists()
+
+
+@pytest.fixture
+def many(place, photo):
+    """A folder of photos, one of frames, and a film of them where there is ffmpeg."""
+    picture = garface.Image(photo).array()[:240, 60:380]
+    for folder in ("photos", "frames"):
+        (place / folder).mkdir()
+    for k in range(2):
+        garface.Image(picture).save(place / f"photos/{k}.png")
+    for k in range(4):
+        garface.Image(np.roll(picture, k, 1)).save(place / f"frames/{k}.png")
+    if shutil.which("ffmpeg"):
+        run(["ffmpeg", "-loglevel", "error", "-i", "frames/%d.png", "-qscale", "2", "film.mp4"], place)
+    return place
+
+
+def test_many_photos_tool(many):
+    lines = [line for line in block("sh", "garface batch").splitlines() if (many / "film.mp4").exists() or "ffmpeg" not in line]
+    script = f"set -e\ngarface() {{ '{TOOL}' \"$@\"; }}\n" + "\n".join(lines)
+    done = run(["bash", "-c", script], many)
+    assert "2 of 2 photos done" in done.stdout and "4 of 4 frames show the face" in done.stdout
+    for name in ("out/0.png/overlay.png", "out/photos/1.png/head.glb", "out/manifest.csv", "film/track.glb"):
+        assert (many / name).stat().st_size > 100, name
+
+
+def test_many_photos_python(many, library_file):
+    package = str(pathlib.Path(garface.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": package, "GARFACE_LIBRARY": library_file}
+    run([sys.executable, "-c", block("python", "garface.reconstruct_person")], many, env=environment)
+    assert (many / "out/0.png/parameters.json").exists() and (many / "film/track.csv").exists()
 
 
 def test_c(place, library_file):

@@ -91,7 +91,7 @@ def test_info(root, tmp_path):
 
 def test_help_teaches():
     assert "garface reconstruct photo.png" in run("--help").stdout
-    for command in ("reconstruct", "render", "info"):
+    for command in ("reconstruct", "edit", "render", "info"):
         done = run(command, "--help")
         assert done.returncode == 0 and f"garface {command}" in done.stdout
 
@@ -167,7 +167,8 @@ def test_a_diverged_fit_is_no_secret(photo, tmp_path):
     assert done.returncode == 4 and done.stderr.startswith("garface: schedule"), done.stderr
 
 
-def test_interrupt_cancels_cleanly(photo, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupt_cancels_cleanly(photo, tmp_path, number):
     out = tmp_path / "out"
     slow = json.loads(json.dumps(garface.standard_schedule("gar")))
     for stage in slow["stages"]:
@@ -178,7 +179,7 @@ def test_interrupt_cancels_cleanly(photo, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(3)
     assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, complaint = process.communicate(timeout=120)
     assert process.returncode == 6 and "cancelled" in complaint
     assert not out.exists()
@@ -234,6 +235,82 @@ def test_bench_writes_its_table_as_json(tmp_path):
     assert found["threads"] == 1 and found["peak_gflops"] > 0
     for row in found["rows"]:
         assert 0 < row["best_seconds"] <= row["median_seconds"] and row["repeats"] >= 5
-    assert {row["group"].split(",")[0] for row in found["rows"]} == {"head", "normal maps"}
+    assert {row["group"].split(",")[0] for row in found["rows"]} == {"head", "memory", "normal maps"}
     for wrong in (["bench", "photo"], ["bench", "nothing"], ["bench", "head", "--threads", 0], ["bench", "normals", "--size", 100]):
         assert run(*wrong).returncode == 2
+
+
+def test_edit(photo, result, tmp_path):
+    result.write(tmp_path / "out", files=["parameters"])
+    saved = tmp_path / "out/parameters.safetensors"
+
+    def edited(*options):
+        done = run("edit", saved, *options, "-o", tmp_path / "a.png")
+        assert done.returncode == 0 and done.stdout == "", (done.stdout, done.stderr)
+        return garface.Image(tmp_path / "a.png").array().astype(int)
+
+    # The same as from Python, whose photo and parameters go through memory.
+    ours = edited("--yaw", 12, "--expression", "jawOpen=0.4,mouthSmile=0.1", "--into", photo)
+    theirs = result.edit(yaw=12, expression={"jawOpen": 0.4, "mouthSmile": 0.1}).photo
+    assert ours.shape == theirs.shape and np.abs(ours - theirs).max() <= 2
+    assert np.abs(edited("--turn", "5,0,-3", "--detail", 0.5, "--into", photo)
+                  - result.edit(turn=(5, 0, -3), detail=0.5).photo).max() <= 2
+    alone = edited("--yaw", 12)
+    assert alone.shape == result.render.shape and np.abs(alone - result.edit(yaw=12).render).max() <= 2
+    # Mixed with a file, and with looks of seeds.
+    other = result.edit(identity_gain=-1, expression_gain=0, look_seed=4)
+    other.write(tmp_path / "other", files=["parameters"])
+    theirs = result.edit(other=other, mix_identity=0.5, mix_expression=1, mix_look=0.25, rows=(2, 8)).render
+    file = tmp_path / "other/parameters.safetensors"
+    ours = edited("--mix-identity", file, "--mix-expression", f"{file}:1", "--mix-look", f"{file}:0.25", "--mix-rows", "2:8")
+    assert np.abs(ours - theirs).max() <= 2
+    ours = edited("--look-seed", 3, "--mix-look-seed", "8:0.3", "--truncation", 0.5, "--look-gain", 0.9, "--identity-gain", 1.5)
+    theirs = result.edit(look_seed=3, mix_seed=8, mix_look=0.3, truncation=0.5, look_gain=0.9, identity_gain=1.5).render
+    assert np.abs(ours - theirs).max() <= 2
+
+
+def test_edit_writes_results_that_can_be_edited(photo, result, tmp_path):
+    result.write(tmp_path / "out", files=["parameters"])
+    done = run("edit", tmp_path / "out/parameters.safetensors", "--yaw", 10, "--into", photo, "--result", tmp_path / "turned",
+               "-o", tmp_path / "turned.png")
+    assert done.returncode == 0, done.stderr
+    names = {f.name for f in (tmp_path / "turned").iterdir()}
+    assert {"parameters.safetensors", "head.glb", "head_posed.obj", "texture.png", "overlay.png"} <= names
+    done = run("edit", tmp_path / "turned/parameters.safetensors", "--yaw", 0, "--into", tmp_path / "turned.png", "-o", tmp_path / "back.png")
+    assert done.returncode == 0, done.stderr
+    # There and back: not far from the photo, and nearer than the turned one.
+    first, turned, back = (garface.Image(f).array().astype(int) for f in (photo, tmp_path / "turned.png", tmp_path / "back.png"))
+    assert np.abs(back - first).mean() < np.abs(turned - first).mean()
+    # Without the photo, a result around the render.
+    done = run("edit", tmp_path / "out/parameters.safetensors", "--result", tmp_path / "bare", "--files", "parameters,pictures")
+    assert done.returncode == 0 and (tmp_path / "bare/render.png").exists(), done.stderr
+
+
+def test_edit_sweeps(photo, result, tmp_path):
+    result.write(tmp_path / "out", files=["parameters"])
+    done = run("edit", tmp_path / "out/parameters.safetensors", "--into", photo, "--sweep", "yaw=-10:10:3,jawOpen=0:0.4",
+               "--strip", tmp_path / "s.png", "--frames", tmp_path / "frames")
+    assert done.returncode == 0, done.stderr
+    strip = garface.Image(tmp_path / "s.png").array().astype(int)
+    assert np.abs(strip - result.sweep("yaw=-10:10:3,jawOpen=0:0.4")).max() <= 2
+    assert sorted(f.name for f in (tmp_path / "frames").iterdir()) == [f"frame_000{i}.png" for i in (1, 2, 3)]
+
+
+def test_edit_exit_codes(photo, result, tmp_path):
+    result.write(tmp_path / "out", files=["parameters"])
+    saved, picture = tmp_path / "out/parameters.safetensors", tmp_path / "x.png"
+    shutil.copy(photo, tmp_path / "copy.png")
+    for code, word, options in (
+        (2, "--output", [saved]), (2, "--sweep", [saved, "--strip", picture]), (2, "smile", [saved, "-o", picture, "--expression", "smile=1"]),
+        (2, "jawOpen", [saved, "-o", picture, "--expression", "jawOpen"]), (2, "--turn", [saved, "-o", picture, "--turn", "1,2"]),
+        (2, "yaw", [saved, "-o", picture, "--yaw", "1e9"]), (2, "x.gif", [saved, "-o", tmp_path / "x.gif"]),
+        (2, "--mix-rows", [saved, "-o", picture, "--mix-rows", "1:2"]), (2, "Several", [saved, saved, "-o", picture]),
+        (2, "place of the photo", [saved, "--into", tmp_path / "copy.png", "-o", tmp_path / "copy.png"]),
+        (2, "sweep", [saved, "--strip", picture, "--sweep", "yaw=1"]), (2, "smile", [saved, "--strip", picture, "--sweep", "smile=0:1:2"]),
+        (4, "none.safetensors", [tmp_path / "none.safetensors", "-o", picture]), (4, "no.png", [saved, "--into", tmp_path / "no.png", "-o", picture]),
+        (4, "none", [saved, "-o", picture, "--mix-identity", tmp_path / "none:0.5"]), (2, "--mix-look-seed", [saved, "-o", picture, "--mix-look-seed", "x:1"]),
+        (5, "/proc", [saved, "--result", "/proc/x"]),
+    ):
+        done = run("edit", *options)
+        assert done.returncode == code and word in done.stderr, (options, done.returncode, done.stderr)
+        assert not picture.exists()

@@ -12,11 +12,12 @@ pytest.importorskip("safetensors")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bindings" / "python"))
 from garface.training import crops as crops_module  # noqa: E402
-from garface.training.convnets import FaceDetector, InverseNetwork  # noqa: E402
+from garface.training.convnets import FaceDetector, INVERSE_LAYERS, InverseNetwork  # noqa: E402
 from garface.training.data import FaceSet, frame_to_picture, rotation_angles, rotation_matrix  # noqa: E402
 from garface.training.detect import detect  # noqa: E402
 from garface.training.export import load_network, save_network  # noqa: E402
 from garface.training.normals import _normal_map, _vertex_normals  # noqa: E402
+from garface.training.revive import express_landmarks, revive  # noqa: E402
 from garface.training.scenes import PATCH, SceneMaker, targets  # noqa: E402
 from garface.training.train_detector import losses as detector_losses, to_input  # noqa: E402
 
@@ -90,6 +91,28 @@ def test_inverse_network_export(tmp_path):
     assert set(found) == set(expected) and found["w"].shape == (2, 24)
     for name in expected:
         torch.testing.assert_close(found[name], expected[name], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("width", (1.0, 1.5, 2.3))
+def test_revived_network_computes_what_the_file_does(tmp_path, width):
+    torch.manual_seed(1)
+    path = str(tmp_path / "inverse.safetensors")
+    save_network(warmed_up(InverseNetwork(latent=24), 96), path, torch.float32)
+    crops = torch.rand(64, 3, 96, 96) * 2 - 1
+    network = revive(path, crops, width)
+    express_landmarks(network, torch.randn(136), torch.eye(136) + 0.02 * torch.randn(136, 136))
+    assert network.stack.specs[3].out == int(round(INVERSE_LAYERS[3].out * width / 8)) * 8
+    with torch.no_grad():
+        expected = load_network(path)(crops)
+        # While training, too, on the crops that set the normalisation; a run then changes copies apart.
+        for found in (network.eval()(crops), network.train()(crops)):
+            for name in expected:
+                torch.testing.assert_close(found[name], expected[name], atol=2e-3, rtol=1e-3)
+    network.eval()
+    again = str(tmp_path / "again.safetensors")
+    save_network(network, again, torch.float32)
+    with torch.no_grad():
+        torch.testing.assert_close(load_network(again)(crops)["landmarks"], expected["landmarks"], atol=2e-3, rtol=1e-3)
 
 
 def test_detector_learns_and_exports(tmp_path):

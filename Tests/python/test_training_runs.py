@@ -26,7 +26,11 @@ from garface.training.crop_pool import CropPool, LocalSource, PoolPlan  # noqa: 
 from garface.training.crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER  # noqa: E402
 from garface.training.data import (FaceSet, frame_to_picture, is_aligned, load_crops, load_faces, load_packed,  # noqa: E402
                                    load_portraits, save_packed)
+from garface.training.export import load_network, save  # noqa: E402
+from garface.training.networks import Generator  # noqa: E402
+from garface.training.normals import HeadModel  # noqa: E402
 from garface.training.photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light  # noqa: E402
+from garface.training.renders import load_renders  # noqa: E402
 from garface.training.teacher import RenderMatch  # noqa: E402
 
 RUN = dict(batch=8, lanes=4, chunk=4, pool=64, reuse=2, steps=8, producers=0, latent=6, report=1, save=100, held_out=8)
@@ -221,6 +225,69 @@ def test_a_resumed_run_is_the_same_run(material, straight, tmp_path):
     assert losses[0] == losses[1] and len(losses[0]) == RUN["steps"]
 
 
+def test_a_run_goes_on_from_a_weight_file(material, straight, tmp_path):
+    weights = tmp_path / "inverse.safetensors"
+    program(["export", "inverse", str(straight / "ema.pt"), str(weights)])
+    out = tmp_path / "wider"
+    train(material, out, initial=weights, width=1.5, steps=2)
+    layers = [torch.load(folder / "ema.pt", weights_only=True)["layers"] for folder in (straight, out)]
+    assert layers[1][0][0] == 1.5 * layers[0][0][0]
+    assert np.isfinite([line["loss"] for line in curves.read(str(out / "curves.jsonl"))]).all()
+
+
+def test_a_weight_file_says_how_far_it_is_off(material, straight, tmp_path):
+    rng, path = np.random.default_rng(1), tmp_path / "inverse.safetensors"
+    pictures, truth = rng.integers(0, 256, (5, 192, 192, 3)).astype(np.uint8), rng.normal(size=(5, 80)).astype(np.float32)
+    np.savez(tmp_path / "renders.npz", image=pictures, identity=truth, expression=np.full((5, 55), 0.5, np.float32),
+             yaw=np.zeros(5), pitch=np.zeros(5))
+    program(["export", "inverse", str(straight / "ema.pt"), str(path), "--renders", str(tmp_path / "renders.npz"),
+             "--head", str(material / "head.npz")])
+    network = load_network(str(path))
+    crops = pictures.reshape(5, 96, 2, 96, 2, 3).mean((2, 4)).round()
+    with torch.no_grad():
+        found = network(torch.from_numpy(crops / 127.5 - 1).permute(0, 3, 1, 2).float())
+    error = np.sqrt(((found["identity"].numpy() - truth) ** 2).mean(0))
+    np.testing.assert_allclose(network.description["identity_deviation"], error, atol=0.02)
+    assert len(network.description["expression_deviation"]) == 55
+
+
+def test_the_w_head_is_fitted_without_an_encoder(material, straight, tmp_path):
+    """From weight files alone: the codes of renders are known, those of portraits are not."""
+    torch.manual_seed(2)
+    gar, renders = Generator(16, {4: 8, 8: 8, 16: 8}, latent=6, depth=2, style_maps=3), str(tmp_path / "renders.npz")
+    save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(), str(tmp_path / "gar.safetensors"))
+    common = ["--head", str(material / "head.npz"), "--portraits", str(material / "portraits"), "--cache", str(tmp_path)]
+    rng = np.random.default_rng(3)
+    np.savez(renders, image=rng.integers(0, 256, (6, 16, 16, 3)).astype(np.uint8), yaw=np.zeros(6), pitch=np.zeros(6),
+             identity=np.zeros((6, 80), np.float32), expression=np.zeros((6, 55), np.float32),
+             w=rng.normal(size=(6, 6)).astype(np.float16))
+    out, said = tmp_path / "fitted.pt", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        program(["fit-w-head", *common, "--gar", str(tmp_path / "gar.safetensors"), "--network", str(straight / "ema.pt"),
+                 "--renders", renders, "--out", str(out), "--minutes", "0.05"])
+    before, after = (torch.load(p, weights_only=True)["network"] for p in (straight / "ema.pt", out))
+    changed = {k for k in before if not torch.equal(before[k], after[k])}
+    assert changed == {"heads.w.weight", "heads.w.bias"} and torch.isfinite(after["heads.w.weight"]).all()
+    assert "as it is" in said.getvalue() and "ridge" in said.getvalue()
+
+
+def test_renders_of_several_files_join(tmp_path, material):
+    head = HeadModel(str(material / "head.npz"))
+    rng = np.random.default_rng(0)
+
+    def file(name, count, **more):
+        np.savez(tmp_path / name, image=rng.integers(0, 256, (count, 16, 16, 3)).astype(np.uint8),
+                 identity=np.zeros((count, 80), np.float32), expression=np.zeros((count, 55), np.float32),
+                 yaw=np.zeros(count), pitch=np.zeros(count), **more)
+        return str(tmp_path / name)
+    known = rng.normal(size=(2, 6)).astype(np.float16)
+    faces, w = load_renders(file("views.npz", 3) + "," + file("renders.npz", 2, w=known), head)
+    assert len(faces) == 5 and np.isnan(w[:3]).all() and (w[3:] == known).all()
+    with pytest.raises(ValueError, match="several renderers"):
+        load_renders(file("a.npz", 1, w=known[:1]) + "," + file("b.npz", 1, w=known[:1, :4]), head)
+    assert load_renders(str(tmp_path / "views.npz"), head)[1] is None
+
+
 def test_renders_are_compared_inside_the_picture():
     """A renderer that paints the first three numbers of w, against photos of one colour."""
     faces = {PORTRAIT: synthetic_faces(2, 32, False, np.random.default_rng(1)),
@@ -270,7 +337,7 @@ def test_two_processes_train_as_one(material, straight, tmp_path):
     assert all(p.returncode == 0 for p in ranks), "\n".join(said)
     one, two = (curves.read(str(p / "curves.jsonl")) for p in (straight, tmp_path))
     assert len(one) == len(two) == RUN["steps"]
-    for a, b in zip(one, two):
+    for k, (a, b) in enumerate(zip(one, two)):      # sums in another order part from step to step, by how much depends on the CPU
         for name in a:
-            assert b[name] == pytest.approx(a[name], rel=1e-4, abs=1e-5), (a["step"], name)
+            assert b[name] == pytest.approx(a[name], rel=1e-4 if k == 0 else 2e-3, abs=1e-5), (a["step"], name)
     assert json.dumps(one[0]) != json.dumps(one[-1])

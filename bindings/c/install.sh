@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs header, library, tool, pkg-config file and CMake package from a release build.
+# Installs header, library, tool, pkg-config file, CMake package, man page and shell completions from a release build.
 #
 #   bindings/c/install.sh PREFIX [BUILD]     BUILD defaults to .build/release
 #
@@ -15,7 +15,8 @@ if [ ! -f "$build/libgarface.so" ]; then
     echo "install: $build/libgarface.so is not there; run: swift build -c release" >&2
     exit 1
 fi
-mkdir -p "$prefix"/{include,bin,lib/pkgconfig,lib/cmake/garface,share/doc/garface}
+mkdir -p "$prefix"/{include,bin,lib/pkgconfig,lib/cmake/garface,share/doc/garface,share/man/man1}
+mkdir -p "$prefix"/share/{bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
 install -m 644 "$root/Include/garface.h" "$prefix/include/"
 install -m 755 "$build/libgarface.so" "$prefix/lib/libgarface.so.1"
 ln -sf libgarface.so.1 "$prefix/lib/libgarface.so"
@@ -24,6 +25,17 @@ sed "s/@VERSION@/$version/" "$root/bindings/c/garface.pc.in" > "$prefix/lib/pkgc
 install -m 644 "$root/bindings/c/cmake/garfaceConfig.cmake" "$prefix/lib/cmake/garface/"
 sed "s/@VERSION@/$version/" "$root/bindings/c/cmake/garfaceConfigVersion.cmake.in" \
     > "$prefix/lib/cmake/garface/garfaceConfigVersion.cmake"
+# What the tool says about itself: its options are in the page and the completions, or it is a defect of the parser.
+if command -v python3 >/dev/null; then
+    "$build/garface-cli" --experimental-dump-help | python3 "$root/bindings/c/man_page.py" "$version" \
+        > "$prefix/share/man/man1/garface.1"
+else
+    echo "install: no python3, so no man page; garface help says the same" >&2
+fi
+completion() { "$build/garface-cli" --generate-completion-script "$1" > "$prefix/share/$2"; }
+completion bash bash-completion/completions/garface
+completion zsh zsh/site-functions/_garface
+completion fish fish/vendor_completions.d/garface.fish
 for file in LICENSE NOTICE; do
     [ ! -f "$root/$file" ] || install -m 644 "$root/$file" "$prefix/share/doc/garface/"
 done

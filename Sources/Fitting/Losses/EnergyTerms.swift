@@ -12,6 +12,17 @@ public struct EnergyTerms: Sendable {
 
     public var total: Double { photometric + perceptual + landmarks + identity + expression + style + noise + albedo }
 
+    public static func += (sum: inout EnergyTerms, other: EnergyTerms) {
+        sum.photometric += other.photometric
+        sum.perceptual += other.perceptual
+        sum.landmarks += other.landmarks
+        sum.identity += other.identity
+        sum.expression += other.expression
+        sum.style += other.style
+        sum.noise += other.noise
+        sum.albedo += other.albedo
+    }
+
     /// Names and values, in the order they are written to files.
     public var named: [(name: String, value: Double)] {
         [

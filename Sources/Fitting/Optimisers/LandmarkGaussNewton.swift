@@ -1,4 +1,3 @@
-import COpenBLAS
 import FaceModel
 import Numerics
 
@@ -11,8 +10,8 @@ struct LandmarkGaussNewton {
     let head: HeadModel<Float>
     let contour: ContourLines
 
-    private static let identityLimit = 4.0
-    private static let contourPeriod = 4
+    static let identityLimit = 4.0
+    static let contourPeriod = 4
 
     func run(
         stage: FitStage, problem: FitProblem, state: inout FitState,
@@ -75,185 +74,10 @@ struct LandmarkGaussNewton {
         return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: start, last: evaluation.total)
     }
 
-    private func embedding(for s: FitState, _ observed: LandmarkObservations) -> LandmarkEmbedding {
+    func embedding(for s: FitState, _ observed: LandmarkObservations) -> LandmarkEmbedding {
         if !observed.jawFollowsContour { return head.landmarks }
         let vertices = Tensor<Float>([head.vertexCount, 3])
         head.vertices(identity: s.identity, expression: s.expression, into: vertices.pointer)
         return contour.embedding(vertices.pointer, rotation: Rotation.matrix(yaw: s.yaw, pitch: s.pitch, roll: s.roll))
-    }
-}
-
-/// The energy LandmarkGaussNewton lowers, its Jacobian and its bounds.
-private struct LandmarkEnergy {
-    let identityCount, expressionCount: Int
-    let observed: LandmarkObservations
-    let weights: FitWeights
-    /// Which unknowns this stage moves.
-    let free: [Bool]
-    let identityStart, expressionStart: [Double]
-    let identityPrecision, expressionStartPrecision, expressionPrecision: [Double]
-    let bounded: Bool
-    let c = 4.0
-    var count: Int { 6 + identityCount + expressionCount }
-
-    init(head: HeadModel<Float>, stage: FitStage, problem: FitProblem, observed: LandmarkObservations) {
-        let ni = head.identityCount, ne = head.expressionCount
-        (identityCount, expressionCount) = (ni, ne)
-        self.observed = observed
-        weights = stage.weights
-        func filled(_ a: [Float], _ n: Int, _ value: Double) -> [Double] {
-            (0..<n).map { $0 < a.count ? Double(a[$0]) : value }
-        }
-        identityStart = filled(problem.identityCentre.isEmpty ? problem.start.identity : problem.identityCentre, ni, 0)
-        expressionStart = filled(problem.expressionCentre.isEmpty ? problem.start.expression : problem.expressionCentre, ne, 0)
-        identityPrecision = filled(problem.identityPrecision, ni, 1)
-        expressionStartPrecision = filled(problem.expressionPrecision, ne, 1)
-        expressionPrecision = head.expressionPrecision.map { Double($0) }
-        bounded = head.expressionPrior == .unitInterval
-        free =
-            Array(repeating: stage.blocks.contains(.rotation), count: 3)
-            + Array(repeating: stage.blocks.contains(.similarity), count: 3)
-            + Array(repeating: stage.blocks.contains(.identity), count: ni)
-            + Array(repeating: stage.blocks.contains(.expression), count: ne)
-    }
-
-    func unknowns(of s: FitState) -> [Double] {
-        [s.yaw, s.pitch, s.roll, s.logScale, s.shiftX, s.shiftY].map(Double.init)
-            + s.identity.prefix(identityCount).map(Double.init) + s.expression.prefix(expressionCount).map(Double.init)
-    }
-
-    func write(_ x: [Double], to s: inout FitState) {
-        (s.yaw, s.pitch, s.roll) = (Float(x[0]), Float(x[1]), Float(x[2]))
-        (s.logScale, s.shiftX, s.shiftY) = (Float(x[3]), Float(x[4]), Float(x[5]))
-        s.identity = x[6..<6 + identityCount].map { Float($0) }
-        s.expression = x[(6 + identityCount)...].map { Float($0) }
-    }
-
-    /// (68, 3) points in model space.
-    private func shape(_ x: [Double], _ points: PointModel<Float>) -> [Double] { points.positions(at: x[6...]) }
-
-    func evaluate(_ x: [Double], _ points: PointModel<Float>) -> EnergyTerms {
-        let shape = shape(x, points)
-        let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
-        let s = Double.exponential(x[3])
-        var terms = EnergyTerms()
-        for l in 0..<68 {
-            let w = Double(observed.weights[l])
-            if w == 0 { continue }
-            let q = residual(l, shape, r, s, x)
-            terms.landmarks += c * c * Double.logarithm(1 + w * w * (q.0 * q.0 + q.1 * q.1) / (c * c))
-        }
-        terms.landmarks *= Double(weights.landmarks)
-        for k in 0..<identityCount {
-            let a = x[6 + k], d = a - identityStart[k]
-            terms.identity += Double(weights.identity) * a * a + Double(weights.identityStart) * identityPrecision[k] * d * d
-        }
-        for k in 0..<expressionCount {
-            let b = x[6 + identityCount + k], d = b - expressionStart[k]
-            terms.expression += Double(weights.expression) * expressionPrecision[k] * b * b
-            terms.expression += Double(weights.expressionStart) * expressionStartPrecision[k] * d * d
-            if bounded { terms.expression += Double(weights.expressionOneSided) * b }
-        }
-        return terms
-    }
-
-    private func residual(_ l: Int, _ shape: [Double], _ r: [Double], _ s: Double, _ x: [Double]) -> (Double, Double) {
-        let p = (shape[3 * l], shape[3 * l + 1], shape[3 * l + 2])
-        return (
-            Double(observed.positions[2 * l]) - s * (r[0] * p.0 + r[1] * p.1 + r[2] * p.2) - x[4],
-            Double(observed.positions[2 * l + 1]) - s * (r[3] * p.0 + r[4] * p.1 + r[5] * p.2) - x[5]
-        )
-    }
-
-    /// J^T W J + D and the downhill right-hand side, both without damping and bounds.
-    func normalEquations(_ x: [Double], _ points: PointModel<Float>) -> (hessian: [Double], gradient: [Double]) {
-        let n = count, shape = shape(x, points)
-        let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
-        let dr = Rotation.derivatives(yaw: x[0], pitch: x[1], roll: x[2])
-        let s = Double.exponential(x[3])
-        var jacobian = [Double](repeating: 0, count: 136 * n)
-        var weighted = [Double](repeating: 0, count: 136)
-        let width = 3 * points.count, basis = points.basis(at: x[6...])
-        for l in 0..<68 {
-            let w = Double(observed.weights[l])
-            if w == 0 { continue }
-            let e = residual(l, shape, r, s, x)
-            let q = (Double(weights.landmarks) * w * w / (1 + w * w * (e.0 * e.0 + e.1 * e.1) / (c * c))).squareRoot()
-            let p = (shape[3 * l], shape[3 * l + 1], shape[3 * l + 2])
-            for row in 0..<2 {
-                let j = (2 * l + row) * n, o = 3 * row
-                func along(_ m: [Double]) -> Double { s * (m[o] * p.0 + m[o + 1] * p.1 + m[o + 2] * p.2) }
-                jacobian[j] = q * along(dr.yaw)
-                jacobian[j + 1] = q * along(dr.pitch)
-                jacobian[j + 2] = q * along(dr.roll)
-                jacobian[j + 3] = q * along(r)
-                jacobian[j + 4 + row] = q
-                for k in 0..<identityCount + expressionCount {
-                    let b = k * width + 3 * l
-                    jacobian[j + 6 + k] =
-                        q * s
-                        * (r[o] * Double(basis[b]) + r[o + 1] * Double(basis[b + 1])
-                            + r[o + 2] * Double(basis[b + 2]))
-                }
-                weighted[2 * l + row] = q * (row == 0 ? e.0 : e.1)
-            }
-        }
-        var hessian = [Double](repeating: 0, count: n * n)
-        Double.gemm(true, false, n, n, 136, 1, jacobian, n, jacobian, n, 0, &hessian, n)
-        var gradient = [Double](repeating: 0, count: n)
-        Double.gemv(true, 136, n, 1, jacobian, n, weighted, 0, &gradient)
-        for k in 0..<identityCount {
-            let i = 6 + k, a = x[i]
-            let start = Double(weights.identityStart) * identityPrecision[k]
-            hessian[i * n + i] += Double(weights.identity) + start
-            gradient[i] -= Double(weights.identity) * a + start * (a - identityStart[k])
-        }
-        for k in 0..<expressionCount {
-            let i = 6 + identityCount + k, b = x[i]
-            let rest = Double(weights.expression) * expressionPrecision[k]
-            let start = Double(weights.expressionStart) * expressionStartPrecision[k]
-            hessian[i * n + i] += rest + start
-            gradient[i] -= rest * b + start * (b - expressionStart[k])
-            if bounded { gradient[i] -= Double(weights.expressionOneSided) / 2 }
-        }
-        return (hessian, gradient)
-    }
-
-    /// The damped step, zero in held unknowns and in expressions that press against a bound; nil if singular.
-    func solve(
-        _ hessian: [Double], _ gradient: [Double], at x: [Double], damping: Double, shapeHeld: Bool
-    ) -> [Double]? {
-        let n = count
-        var a = hessian, g = gradient
-        for i in 0..<n {
-            var held = !free[i] || (shapeHeld && i >= 6)
-            if bounded && i >= 6 + identityCount {
-                held = held || (x[i] <= 0 && g[i] < 0) || (x[i] >= 1 && g[i] > 0)
-            }
-            if held {
-                for j in 0..<n {
-                    a[i * n + j] = 0
-                    a[j * n + i] = 0
-                }
-                a[i * n + i] = 1
-                g[i] = 0
-            } else {
-                a[i * n + i] += damping * hessian[i * n + i] + 1e-9
-            }
-        }
-        var info: Int32 = 0
-        dposv_("U", [Int32(n)], [1], &a, [Int32(n)], &g, [Int32(n)], &info)
-        return info == 0 && g.allSatisfy(\.isFinite) ? g : nil
-    }
-
-    func stepped(_ x: [Double], by step: [Double], limit: Double) -> [Double] {
-        var y = x
-        for i in 0..<count {
-            let d = i == 3 ? max(-0.3, min(0.3, step[i])) : step[i]
-            y[i] = x[i] + d
-            if i >= 6 && i < 6 + identityCount { y[i] = max(-limit, min(limit, y[i])) }
-            if i >= 6 + identityCount && bounded { y[i] = max(0, min(1, y[i])) }
-        }
-        return y
     }
 }

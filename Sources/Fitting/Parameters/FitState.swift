@@ -29,7 +29,7 @@ public struct FitState: Sendable {
     }
 
     /// Writes the state into a flat vector; blocks the state does not hold are left as they are.
-    func pack(into p: UnsafeMutablePointer<Float>, layout: ParameterLayout) {
+    package func pack(into p: UnsafeMutablePointer<Float>, layout: ParameterLayout) {
         func put(_ block: ParameterBlock, _ values: [Float]) {
             let range = layout.range(block)
             for (i, v) in values.prefix(range.count).enumerated() { p[range.lowerBound + i] = v }

@@ -74,7 +74,7 @@ extension FitStage {
         FitStage(
             name: "joint", optimiser: .adam, iterations: 120,
             blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
-            stepSizes: [.wPlus: 0.02, .identity: 0.1, .rotation: 0.01], silhouettes: true)
+            stepSizes: [.wPlus: 0.02, .identity: 0.14, .rotation: 0.01], silhouettes: true)
     }
 
     private static var coarsePicture: Int { 64 }
@@ -95,14 +95,15 @@ extension FitStage {
     /// The same for both renderers, so that they can be compared; terms that do not apply to one are zero in it.
     private static func pictureWeights() -> FitWeights {
         var w = FitWeights()
-        w.photometric = 1000
+        w.photometric = 3000
         w.perceptual = 300
         w.landmarks = 1
         w.identity = 0.5
         w.identityStart = 0.1
         w.expressionStart = 1
         w.wMean = 1
-        w.wSpread = 4
+        // GAR is trained with one w for all its rows: rows free of each other explain shape away as look.
+        w.wSpread = 1000
         w.albedo = 100
         w.albedoSmoothness = 1
         return w

@@ -8,6 +8,7 @@ public final class ConvolutionWeights<T: Scalar>: @unchecked Sendable {
     let plainWeights: Tensor<T>
     /// As the blocked convolution wants them, forward and towards the input.
     let transformed = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
+    let packed = PackedWeightCache()
     #if GARFACE_ONEDNN
         let blocked = OneDNNWeightCache()
     #endif
@@ -42,11 +43,13 @@ public final class ConvolutionWeights<T: Scalar>: @unchecked Sendable {
     }
 
     /// A convolution of maps [batch, in, height, width] with these weights, with its own scratch memory.
-    public func convolution(batch: Int = 1, height: Int, width: Int) throws -> Convolution<T> {
+    ///
+    /// - Parameter choice: for the tests of `ConvolutionPath.vector`.
+    public func convolution(batch: Int = 1, height: Int, width: Int, choice: VectorChoice = VectorChoice()) throws -> Convolution<T> {
         guard batch > 0, height > 0, width > 0, batch <= 1 << 16, height <= 1 << 15, width <= 1 << 15 else {
             throw GarfaceError(.invalidArgument, "convolution of maps [\(batch), \(inputChannels), \(height), \(width)]")
         }
-        return try Convolution(self, batch: batch, height: height, width: width)
+        return try Convolution(self, batch: batch, height: height, width: width, choice)
     }
 }
 
@@ -55,12 +58,13 @@ public final class Convolution<T: Scalar>: @unchecked Sendable {
     public let weights: ConvolutionWeights<T>
     public let inputShape: [Int]
     public let outputShape: [Int]
-    /// What really computes it: `.onednn` falls back to `.gemm` in double precision or when oneDNN declines.
+    /// What really computes it: `.onednn` falls back to `.vector` when oneDNN declines, and both to `.gemm` in double
+    /// precision or on a processor without such vectors.
     public let path: ConvolutionPath
     private let engine: ConvolutionEngine<T>
     private let transposed: Bool
 
-    fileprivate init(_ weights: ConvolutionWeights<T>, batch: Int, height: Int, width: Int) throws {
+    fileprivate init(_ weights: ConvolutionWeights<T>, batch: Int, height: Int, width: Int, _ choice: VectorChoice) throws {
         let kind = weights.kind
         self.weights = weights
         inputShape = [batch, weights.inputChannels, height, width]
@@ -76,6 +80,14 @@ public final class Convolution<T: Scalar>: @unchecked Sendable {
         let plain = PlainConvolution(
             kind, batch: batch, inputChannels: weights.inputChannels, outputChannels: weights.outputChannels, height: height,
             width: width)
+        func vectorOrGemm() -> (ConvolutionPath, ConvolutionEngine<T>) {
+            if let plainWeights = weights.plainWeights as AnyObject as? Tensor<Float>,
+                let own = VectorConvolution(plain, plainWeights, weights.packed, choice) as AnyObject as? ConvolutionEngine<T>
+            {
+                return (.vector, own)
+            }
+            return (.gemm, GemmConvolution(plain, weights.plainWeights))
+        }
         switch weights.path {
         case .reference:
             path = .reference
@@ -83,7 +95,16 @@ public final class Convolution<T: Scalar>: @unchecked Sendable {
         case .gemm:
             path = .gemm
             engine = GemmConvolution(plain, weights.plainWeights)
+        case .vector:
+            (path, engine) = vectorOrGemm()
         case .onednn:
+            if VectorConvolution.beatsOneDNN(plain) {
+                let own = vectorOrGemm()
+                if own.0 == .vector {
+                    (path, engine) = own
+                    return
+                }
+            }
             #if GARFACE_ONEDNN
                 if T.self == Float.self,
                     let fast = try? OneDNNConvolution(
@@ -95,8 +116,7 @@ public final class Convolution<T: Scalar>: @unchecked Sendable {
                     return
                 }
             #endif
-            path = .gemm
-            engine = GemmConvolution(plain, weights.plainWeights)
+            (path, engine) = vectorOrGemm()
         }
     }
 

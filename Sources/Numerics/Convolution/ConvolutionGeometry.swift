@@ -27,15 +27,17 @@ public enum ConvolutionPath: String, Sendable, CaseIterable {
     case reference
     /// Patches to columns, then BLAS.
     case gemm
-    /// oneDNN, single precision only; elsewhere `.gemm` takes its place.
+    /// The library's own kernels, single precision only, on processors with AVX2; elsewhere `.gemm` takes its place.
+    case vector
+    /// oneDNN, single precision only; elsewhere `.vector` takes its place.
     case onednn
 
     /// The paths this build has.
     public static var available: [ConvolutionPath] {
         #if GARFACE_ONEDNN
-            [.reference, .gemm, .onednn]
+            [.reference, .gemm, .vector, .onednn]
         #else
-            [.reference, .gemm]
+            [.reference, .gemm, .vector]
         #endif
     }
     /// The fastest this build has.

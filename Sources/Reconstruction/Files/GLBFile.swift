@@ -13,10 +13,12 @@ public enum GLBFile {
     ///   - layout: of the mesh's triangles.
     ///   - texture: a PNG file.
     ///   - targets: for each expression its name, displacements [V,3] in mm, and how far it is on.
+    ///   - animation: moves the head in front of a camera, and the weights of its targets.
     ///   - extras: whatever else a reader may like to know, kept with the mesh's node.
     public static func encode(
         _ mesh: Mesh, layout: TextureLayout, texture: [UInt8],
-        targets: [(name: String, displacements: [Float], weight: Float)], extras: [(String, JSONValue)] = []
+        targets: [(name: String, displacements: [Float], weight: Float)], animation: TrackAnimation? = nil,
+        extras: [(String, JSONValue)] = []
     ) throws -> [UInt8] {
         try mesh.check()
         guard layout.triangles.count == mesh.triangles.count,
@@ -72,11 +74,22 @@ public enum GLBFile {
         body.insert(("primitives", .array([.object(primitive)])), at: 1)
         var node: [(String, JSONValue)] = [("name", .string("head")), ("mesh", whole(0))]
         if !extras.isEmpty { node.append(("extras", .object(extras))) }
+        var nodes = [node], moving: [(String, JSONValue)] = []
+        if let animation {
+            guard animation.fits(targets.count) else {
+                throw GarfaceError(.internalFailure, "glb: the animation does not belong to these expressions")
+            }
+            moving = add(animation, to: &data, hasTargets: !targets.isEmpty)
+            // Until it plays, the head is where the first frame has it.
+            nodes[0].insert(("rotation", .array(animation.rotations.prefix(4).map { .number(Double($0)) })), at: 2)
+            nodes[0].insert(("translation", .array(animation.translations.prefix(3).map { .number(Double($0)) })), at: 3)
+            nodes.append([("name", .string("camera")), ("camera", whole(0))])
+        }
         let document = JSONValue.object([
             ("asset", .object([("version", .string("2.0")), ("generator", .string("garface"))])),
             ("extensionsUsed", .array([.string("KHR_materials_unlit")])),
-            ("scene", whole(0)), ("scenes", .array([.object([("nodes", .array([whole(0)]))])])),
-            ("nodes", .array([.object(node)])), ("meshes", .array([.object(body)])),
+            ("scene", whole(0)), ("scenes", .array([.object([("nodes", .array(nodes.indices.map(whole)))])])),
+            ("nodes", .array(nodes.map { .object($0) })), ("meshes", .array([.object(body)])),
             (
                 "materials",
                 .array([
@@ -105,8 +118,48 @@ public enum GLBFile {
             ),
             ("accessors", .array(data.accessors)), ("bufferViews", .array(data.views)),
             ("buffers", .array([.object([("byteLength", whole(data.bytes.count))])])),
-        ])
+        ] + moving)
         return try container(Array(document.serialized().utf8), data.bytes)
+    }
+
+    /// The animation's data, and the members of the document that describe it and its camera.
+    private static func add(_ animation: TrackAnimation, to data: inout GLBData, hasTargets: Bool) -> [(String, JSONValue)] {
+        func whole(_ value: Int) -> JSONValue { .number(Double(value)) }
+        let times = data.keys(animation.times, type: "SCALAR", width: 1, bounded: true)
+        var curves = [
+            ("rotation", data.keys(animation.rotations, type: "VEC4", width: 4, bounded: false)),
+            ("translation", data.keys(animation.translations, type: "VEC3", width: 3, bounded: false)),
+        ]
+        if hasTargets { curves.append(("weights", data.keys(animation.weights, type: "SCALAR", width: 1, bounded: false))) }
+        let samplers: [JSONValue] = curves.map {
+            .object([("input", whole(times)), ("interpolation", .string("LINEAR")), ("output", whole($0.1))])
+        }
+        let channels: [JSONValue] = curves.enumerated().map { i, curve in
+            .object([
+                ("sampler", whole(i)), ("target", .object([("node", whole(0)), ("path", .string(curve.0))])),
+            ])
+        }
+        return [
+            (
+                "animations",
+                .array([.object([("name", .string("track")), ("channels", .array(channels)), ("samplers", .array(samplers))])])
+            ),
+            (
+                "cameras",
+                .array([
+                    .object([
+                        ("type", .string("perspective")),
+                        (
+                            "perspective",
+                            .object([
+                                ("aspectRatio", .number(animation.aspect)), ("yfov", .number(animation.fieldOfView)),
+                                ("znear", .number(0.01)), ("zfar", .number(1000)),
+                            ])
+                        ),
+                    ])
+                ])
+            ),
+        ]
     }
 
     /// Header, JSON chunk, binary chunk: each of a length that four divides.
@@ -155,6 +208,16 @@ struct GLBData {
     mutating func vectors(_ values: [Float], width: Int, bounded: Bool) -> Int {
         let view = view(littleEndian(values.map(\.bitPattern)), target: Self.arrayBuffer)
         var members = description(count: values.count / width, type: width == 2 ? "VEC2" : "VEC3", component: Self.float)
+        members.insert(("bufferView", .number(Double(view))), at: 0)
+        if bounded { members += bounds(values, width) }
+        accessors.append(.object(members))
+        return accessors.count - 1
+    }
+
+    /// The keys of an animation: no attribute of vertices.
+    mutating func keys(_ values: [Float], type: String, width: Int, bounded: Bool) -> Int {
+        let view = view(littleEndian(values.map(\.bitPattern)))
+        var members = description(count: values.count / width, type: type, component: Self.float)
         members.insert(("bufferView", .number(Double(view))), at: 0)
         if bounded { members += bounds(values, width) }
         accessors.append(.object(members))

@@ -29,6 +29,9 @@ public final class OutputFolder {
 
     deinit { discard() }
 
+    /// The names of the files added so far.
+    public var names: [String] { pending.map { String($0.final.dropFirst(path.count + 1)) } }
+
     /// Writes one file under a temporary name. `name` has no slash.
     public func add(_ name: String, _ bytes: [UInt8]) throws {
         guard isOpen else { throw GarfaceError(.internalFailure, "\(path): the folder is already finished") }

@@ -110,6 +110,7 @@ extension ReconstructionResult {
         writer.add("expression", Tensor<Float>([expression.count], expression))
         add("frame_pose", [6], pose.array)
         add("frame", [4], [frame.centreX, frame.centreY, frame.size, frame.roll])
+        add("photo_size", [2], [Double(photoWidth), Double(photoHeight)])
         add("angles_degrees", [3], [angles.yaw, angles.pitch, angles.roll])
         add("camera.rotation", [3, 3], camera.rotation)
         add("camera.scale", [1], [camera.scale])
@@ -124,15 +125,16 @@ extension ReconstructionResult {
     }
 }
 
-/// What `ReconstructionResult.safetensors` wrote, read back: enough to render the face again.
+/// What `ReconstructionResult.safetensors` wrote, read back: enough to render the face again, or to edit it.
 public struct SavedParameters: Sendable {
-    public let identity, expression: [Float]
-    /// Inside the aligned frame.
-    public let pose: HeadPose<Float>
-    /// [wRows, latent]; empty where the face was fitted without GAR.
-    public let wPlus: [Float]
-    public let wRows: Int
-    public let noise: [Float]
+    /// The file's name, for sentences.
+    public let name: String
+    public let parameters: FaceParameters
+    /// Width and height; nil in files of before this was kept.
+    public let photoSize: (width: Int, height: Int)?
+    public let renderer: ReconstructionRenderer
+    /// What the renderer's frame was, mm.
+    public let alignedFrame: AlignedFrame
 
     public init(file: SafetensorsFile) throws {
         guard let text = file.metadata["garface"], let header = try? JSONValue(parsing: text),
@@ -149,16 +151,35 @@ public struct SavedParameters: Sendable {
             }
             return (tensor.shape, tensor.array)
         }
-        identity = try values("identity", 1).values
-        expression = try values("expression", 1).values
         let numbers = try values("frame_pose", 1).values
         guard numbers.count == 6, abs(numbers[3]) < 5 else {
             throw GarfaceError(.malformedFile, "\(file.name): tensor \"frame_pose\": expected 6 numbers")
         }
-        pose = HeadPose(numbers)
+        let place = try values("frame", 1).values.map { Double($0) }
+        guard place.count == 4 else {
+            throw GarfaceError(.malformedFile, "\(file.name): tensor \"frame\": expected 4 numbers")
+        }
+        let frame = Similarity(centreX: place[0], centreY: place[1], size: place[2], roll: place[3])
+        guard frame.isUsable else {
+            throw GarfaceError(.malformedFile, "\(file.name): tensor \"frame\" is no place in a photo")
+        }
         let styles = file.contains("w_plus") ? try values("w_plus", 2) : (shape: [0, 0], values: [])
-        wPlus = styles.values
-        wRows = styles.shape[0]
-        noise = file.contains("noise") ? try values("noise", 1).values : []
+        name = file.name
+        parameters = FaceParameters(
+            identity: try values("identity", 1).values, expression: try values("expression", 1).values,
+            pose: HeadPose(numbers.map { Double($0) }), frame: frame, wPlus: styles.values, wRows: styles.shape[0],
+            noise: file.contains("noise") ? try values("noise", 1).values : [])
+        if file.contains("photo_size") {
+            let size = try values("photo_size", 1).values
+            let sides = 1...Float(RGBImage.maximumSide)
+            guard size.count == 2, size.allSatisfy(sides.contains) else {
+                throw GarfaceError(.malformedFile, "\(file.name): tensor \"photo_size\": expected width and height")
+            }
+            photoSize = (Int(size[0]), Int(size[1]))
+        } else {
+            photoSize = nil
+        }
+        renderer = header["renderer"]?.string.flatMap(ReconstructionRenderer.init) ?? .gar
+        alignedFrame = AlignedFrame(half: header["half_mm"]?.double ?? 115, centreY: header["centre_y_mm"]?.double ?? 5)
     }
 }

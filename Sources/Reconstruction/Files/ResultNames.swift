@@ -1,9 +1,11 @@
 import Numerics
 
-/// The names that results have in a folder: those of one face, or those of all faces, face1_..., face2_...
+/// The names that results have in a folder: those of one face, or those of all faces, face1_..., face2_..., or photos.
 public struct ResultNames: Sendable {
     private let names: Set<String>
     private let numbered: Bool
+    /// What numbered names open with, before the number.
+    private let word: String
 
     private static let groups: [(OutputSelection, [String])] = [
         (.parameters, ["parameters.json", "parameters.safetensors"]),
@@ -24,19 +26,21 @@ public struct ResultNames: Sendable {
         ),
     ]
 
-    public init(selection: OutputSelection, numbered: Bool) {
+    /// - Parameter word: what numbered names open with: faces of one photo, or photos of one person ("photo").
+    public init(selection: OutputSelection, numbered: Bool, word: String = "face") {
+        self.word = word
         names = Set(Self.groups.flatMap { selection.contains($0.0) ? $0.1 : [] })
         self.numbered = numbered
     }
 
     /// What the names of the i-th face's files begin with.
-    public func prefix(_ i: Int) -> String { numbered ? "face\(i + 1)_" : "" }
+    public func prefix(_ i: Int) -> String { numbered ? "\(word)\(i + 1)_" : "" }
 
     /// Whether a result of this kind may have a file of that name.
     public func contains(_ name: String) -> Bool {
         guard numbered else { return names.contains(name) }
-        guard name.hasPrefix("face"), let line = name.firstIndex(of: "_") else { return false }
-        let number = name[name.index(name.startIndex, offsetBy: 4)..<line]
+        guard name.hasPrefix(word), let line = name.firstIndex(of: "_") else { return false }
+        let number = name[name.index(name.startIndex, offsetBy: word.count)..<line]
         guard let value = Int(number), value > 0, String(value) == number else { return false }
         return names.contains(String(name[name.index(after: line)...]))
     }

@@ -71,3 +71,10 @@ public func rgbImage(planes: [Float], width: Int, height: Int) throws -> RGBImag
     }
     return image
 }
+
+/// The same for a square one of any size.
+func rgbImage(square planes: [Float]) throws -> RGBImage {
+    var side = 1
+    while 3 * side * side < planes.count { side += 1 }
+    return try rgbImage(planes: planes, width: side, height: side)
+}

@@ -4,7 +4,7 @@ import Numerics
 /// PNG and JPEG, in memory and on disk, to and from 8-bit RGB.
 ///
 /// Alpha is laid over white, 16-bit samples are reduced, palettes, grey and CMYK are converted, gamma and colour
-/// profiles are ignored, the EXIF orientation of a JPEG is applied. A truncated file is an error, not half a picture.
+/// profiles are ignored, the EXIF orientation is applied. A truncated file is an error, not half a picture.
 public enum ImageFile {
     /// Whether this build reads and writes JPEG.
     public static var hasJPEG: Bool { garface_codec_has_jpeg() == 1 }

@@ -12,10 +12,13 @@ struct FaceJob {
     private(set) var frame: Similarity
     /// The frame in which the inverse network read its landmarks.
     private let readingFrame: Similarity
-    private let estimate: InverseEstimate
-    private var state: FitState
+    let estimate: InverseEstimate
+    private(set) var state: FitState
     /// The state as the inverse network gave it.
-    private let believed: FitState
+    private(set) var believed: FitState
+    /// How sure the belief in the identity is, beside that of a single reading.
+    private var identityPrecision: Float = 1
+    private var identityIsReading = true
     private var history: [FitRecord] = []
     private var outcomes: [StageOutcome] = []
     private var picture: [Float] = []
@@ -63,24 +66,49 @@ struct FaceJob {
         (state.roll, state.logScale, state.shiftX, state.shiftY) = (0, 0, 0, 0)
     }
 
+    /// Begins where a face was left: the network's reading keeps to the landmarks and to what is believed.
+    mutating func begin(from saved: FaceParameters) {
+        state.identity = saved.identity
+        state.expression = saved.expression
+        (state.yaw, state.pitch, state.roll) = (Float(saved.pose.yaw), Float(saved.pose.pitch), Float(saved.pose.roll))
+        (state.logScale, state.shiftX, state.shiftY) = (Float(saved.pose.logScale), Float(saved.pose.tx), Float(saved.pose.ty))
+        if !saved.wPlus.isEmpty { state.wPlus = saved.wPlus }
+        state.noise = saved.noise
+    }
+
     /// Runs stages in the present frame.
     mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
-        let (target, inside) = crop(size)
-        var problem = FitProblem(target: target.array, inside: inside.array, landmarks: observations(), start: state)
-        // Beliefs stay those of the inverse network, whatever the stages before have moved.
-        problem.identityCentre = believed.identity
-        problem.expressionCentre = believed.expression
-        if models.head.family != nil {
-            // The network knows nothing of this head's coefficients: their own prior alone holds them.
-            problem.identityPrecision = [Float](repeating: 0, count: models.head.identityCount)
-            problem.expressionPrecision = [Float](repeating: 0, count: models.head.expressionCount)
-        }
-        if renderer != .gar { problem.start.wPlus = [] }
-        let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem)
+        let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem(renderer))
+        take(try Self.reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) })
+    }
+
+    /// Runs stages on several photos of one person at once, each in its present frame.
+    static func run(
+        together jobs: inout [FaceJob], _ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void
+    ) throws {
+        let fitter = try JointFitter(models: jobs[0].models.fit, renderer: renderer, problems: jobs.map { $0.problem(renderer) })
+        let results = try reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) }
+        for (k, result) in results.enumerated() { jobs[k].take(result) }
+    }
+
+    /// A landmark stage without the working memory of a whole fit.
+    mutating func runLandmarks(_ stage: FitStage) throws {
+        take(try Fitter.landmarks(models: models.fit, problem: problem(.none), stage: stage))
+    }
+
+    static func runLandmarks(together jobs: inout [FaceJob], _ stage: FitStage) throws {
+        let results = try JointFitter.landmarks(models: jobs[0].models.fit, problems: jobs.map { $0.problem(.none) }, stage: stage)
+        for (k, result) in results.enumerated() { jobs[k].take(result) }
+    }
+
+    /// Runs a fit that asks by a Boolean whether to go on, and throws what `report` throws.
+    private static func reporting<R>(
+        _ report: (Float, String) throws -> Void, _ body: (@escaping Fitter.Progress) throws -> R
+    ) throws -> R {
         var failure: (any Error)?
-        let result = try withoutActuallyEscaping(report) { report in
+        return try withoutActuallyEscaping(report) { report in
             do {
-                return try fitter.run(FitSchedule(stages: stages)) { part, stage in
+                return try body { part, stage in
                     do { try report(part, stage) } catch {
                         failure = error
                         return false
@@ -91,12 +119,69 @@ struct FaceJob {
                 throw failure ?? error
             }
         }
+    }
+
+    private mutating func take(_ result: FitResult) {
         let kept = state.wPlus
         state = result.state
         if state.wPlus.isEmpty { state.wPlus = kept }
         history += result.history
         outcomes += result.outcomes
         picture = result.picture
+    }
+
+    /// Begins from an identity, and believes in it: one that inverse networks read (`isReading`), or one found by fits.
+    mutating func believe(identity: [Float], precision: Float, isReading: Bool) {
+        state.identity = identity
+        believed.identity = identity
+        identityPrecision = precision
+        identityIsReading = isReading
+    }
+
+    /// Begins from a look and an expression of a moment before.
+    mutating func begin(expression: [Float], wPlus: [Float]) {
+        state.expression = expression
+        if !wPlus.isEmpty { state.wPlus = wPlus }
+    }
+
+    /// What there is to fit in the present frame.
+    private func problem(_ renderer: FitRenderer) -> FitProblem {
+        // Points alone need no picture.
+        let picture = renderer == .none ? nil : crop(size)
+        var problem = FitProblem(
+            target: picture?.target.array ?? [], inside: picture?.inside.array ?? [], landmarks: observations(), start: state)
+        // Beliefs stay those of the inverse network, whatever the stages before have moved.
+        problem.identityCentre = believed.identity
+        problem.expressionCentre = believed.expression
+        problem.identityPrecision = [Float](repeating: identityPrecision, count: models.head.identityCount)
+        if models.head.family == nil {
+            weigh(&problem)
+        } else {
+            // The network knows nothing of this head's coefficients: their own prior alone holds them.
+            problem.identityPrecision = [Float](repeating: 0, count: models.head.identityCount)
+            problem.expressionPrecision = [Float](repeating: 0, count: models.head.expressionCount)
+        }
+        if renderer != .gar { problem.start.wPlus = [] }
+        return problem
+    }
+
+    /// Lets beliefs count as much as the network is known to be right.
+    ///
+    /// Its identity is the mean of what can be, already pulled to zero by the prior that the fit brings, too. What the network
+    /// itself has seen is an observation of variance v = 1 / (1 / d^2 - 1), d its deviation, at m / (1 - d^2). It knows nothing
+    /// of what it takes for no face.
+    private func weigh(_ problem: inout FitProblem) {
+        let sure = probability(estimate.faceLogit)
+        if identityIsReading, let deviation = models.inverse.identityDeviation {
+            for (k, d) in deviation.enumerated() where k < problem.identityCentre.count {
+                let learnt = 1 - min(1, d * d)
+                problem.identityPrecision[k] *= learnt > 0.05 ? Float(sure * learnt / (d * d)) : 0
+                problem.identityCentre[k] *= learnt > 0.05 ? Float(1 / learnt) : 0
+            }
+        }
+        if let deviation = models.inverse.expressionDeviation {
+            problem.expressionPrecision = deviation.map { Float(sure / ($0 * $0)) }
+        }
     }
 
     private func crop(_ side: Int) -> (target: Tensor<Float>, inside: Tensor<Float>) {
@@ -106,7 +191,7 @@ struct FaceJob {
     }
 
     /// The points to fit to, in mm of the present frame: those given, or the inverse network's.
-    private func observations() -> LandmarkObservations {
+    func observations() -> LandmarkObservations {
         func millimetres(_ u: Double, _ v: Double) -> [Float] {
             let p = frame.ndc(u: u, v: v)
             return [Float(p.x * aligned.half), Float(p.y * aligned.half + aligned.centreY)]
@@ -131,55 +216,35 @@ struct FaceJob {
         return LandmarkObservations(positions: positions, weights: weights, jawFollowsContour: false)
     }
 
+    private var pose: HeadPose<Double> {
+        HeadPose(
+            yaw: Double(state.yaw), pitch: Double(state.pitch), roll: Double(state.roll), logScale: Double(state.logScale),
+            tx: Double(state.shiftX), ty: Double(state.shiftY))
+    }
+
+    /// The head's camera in the photo.
+    var camera: Camera<Double> {
+        let pose = pose
+        let place = frame.camera(
+            logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
+        return Camera(
+            rotation: Rotation.matrix(yaw: pose.yaw, pitch: pose.pitch, roll: frame.roll + pose.roll), scale: place.scale,
+            tx: place.tx, ty: place.ty)
+    }
+
     /// Everything that follows from the state.
     func result(
         start: ReconstructionResult.Start, box: FaceBox?, faceProbability: Double, clock: Stopwatch
     ) throws -> ReconstructionResult {
         var clock = clock
-        let head = models.head
-        let pose = HeadPose<Double>(
-            yaw: Double(state.yaw), pitch: Double(state.pitch), roll: Double(state.roll), logScale: Double(state.logScale),
-            tx: Double(state.shiftX), ty: Double(state.shiftY))
-        let numbers = [state.identity, state.expression, state.wPlus, state.noise]
-        guard pose.array.allSatisfy(\.isFinite), numbers.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
-            throw GarfaceError(.numericalFailure, "the fit gave parameters that are not finite")
-        }
-        let place = frame.camera(
-            logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
-        let camera = Camera(
-            rotation: Rotation.matrix(yaw: pose.yaw, pitch: pose.pitch, roll: frame.roll + pose.roll), scale: place.scale,
-            tx: place.tx, ty: place.ty)
-        let rotation = camera.rotation.map { Float($0) }
-        let shaped = try Mesh(head, identity: state.identity, expression: state.expression)
-        let neutral = try Mesh(head, identity: state.identity, expression: [Float](repeating: 0, count: head.expressionCount))
-        func project(_ embedding: LandmarkEmbedding) -> (pixels: [Double], points: [Double]) {
-            var points = [Float](repeating: 0, count: 3 * embedding.count)
-            embedding.positions(shaped.vertices, into: &points)
-            let exact = points.map { Double($0) }
-            var pixels = [Double](repeating: 0, count: 2 * embedding.count)
-            camera.project(exact, count: embedding.count, into: &pixels)
-            return (pixels, exact)
-        }
-        let fixed = project(head.landmarks)
-        let contour = project(models.fit.contour.embedding(shaped.vertices, rotation: rotation))
-
-        var render: RGBImage?
-        if !picture.isEmpty {
-            var side = 1
-            while 3 * side * side < picture.count { side += 1 }
-            render = try rgbImage(planes: picture, width: side, height: side)
-        }
-        let cropped = crop(max(size, 128)).target
         let usesGAR = options.renderer == .gar || options.renderer == .startOnly
         let rows = usesGAR ? (models.gar?.styleCount ?? 0) : 0
         clock.mark("result")
-        return ReconstructionResult(
-            models: models, photoWidth: photo.width, photoHeight: photo.height, renderer: options.renderer, start: start, box: box,
-            faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: state.identity,
-            expression: state.expression, expressionNames: head.expressionNames, wPlus: rows > 0 ? state.wPlus : [], wRows: rows,
-            noise: usesGAR ? state.noise : [], camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels,
-            landmarks3D: fixed.points, posed: shaped.rotated(rotation), neutral: neutral, render: render,
-            crop: try rgbImage(planes: cropped.array, width: cropped.shape[2], height: cropped.shape[2]), history: history,
-            stages: outcomes, timing: clock.steps)
+        return try ReconstructionResult(
+            FaceParameters(
+                identity: state.identity, expression: state.expression, pose: pose, frame: frame, wPlus: rows > 0 ? state.wPlus : [],
+                wRows: rows, noise: usesGAR ? state.noise : []),
+            models: models, photo: photo, picture: picture, renderer: options.renderer, start: start, box: box,
+            faceProbability: faceProbability, history: history, stages: outcomes, timing: clock.steps)
     }
 }

@@ -38,6 +38,37 @@ public final class FitSession {
         job = FaceJob(models: models, photo: photo, frame: place.frame, estimate: place.estimate, options: options)
     }
 
+    /// Begins from a face that was fitted before, in its photo; where it is and what points the options give is all that is
+    /// looked at of the photo before the first stage.
+    public init(from result: ReconstructionResult, photo: RGBImage, options: ReconstructionOptions = .init()) throws {
+        let models = result.models
+        var options = options
+        (options.rectangle, options.face, options.points5) = (nil, nil, nil)
+        options.maximumFaces = 1
+        try options.check(width: photo.width, height: photo.height)
+        if options.renderer == .gar && models.gar == nil {
+            throw GarfaceError(.invalidArgument, "options: the renderer gar was asked for but no renderer weights are loaded")
+        }
+        guard photo.width == result.photoWidth, photo.height == result.photoHeight else {
+            throw GarfaceError(
+                .invalidArgument,
+                "fit: the picture has \(photo.width) x \(photo.height) pixels, the photo of the face had \(result.photoWidth) x "
+                    + "\(result.photoHeight)")
+        }
+        let saved = result.parameters
+        try saved.check(models, name: "fit")
+        options = try options.withLandmarksOfMesh(models.points)
+        var clock = Stopwatch()
+        let place = try Reconstructor(models).place(photo, at: saved.frame)
+        clock.mark("reading")
+        self.models = models
+        self.options = options
+        self.place = place
+        self.clock = clock
+        job = FaceJob(models: models, photo: photo, frame: place.frame, estimate: place.estimate, options: options)
+        job.begin(from: saved)
+    }
+
     /// Runs stages from where the fit stands; nil takes the options' schedule or the renderer's standard one.
     /// A stage that is cancelled or fails leaves the fit where the stages before it ended.
     public func run(_ schedule: FitSchedule? = nil, progress: Reconstructor.Progress? = nil) throws {

@@ -6,7 +6,11 @@ import Numerics
 /// One reconstructed face.
 public struct ReconstructionResult: Sendable {
     /// How the face was placed in the photo.
-    public enum Start: String, Sendable { case detector, box, points5 = "points_5", points68 = "points_68" }
+    public enum Start: String, Sendable {
+        case detector, box, points5 = "points_5", points68 = "points_68"
+        /// Not from a photo but from parameters: saved ones, or another result's.
+        case parameters
+    }
 
     /// What it was made with: textures and files with the expressions need the models again.
     public let models: ReconstructionModels

@@ -57,7 +57,7 @@ public struct ReconstructionModels: Sendable {
 /// One photo at a time per object; several objects may share models on several threads.
 public final class Reconstructor {
     public let models: ReconstructionModels
-    private let aligner: Aligner<Float>
+    let aligner: Aligner<Float>
 
     /// Part done, 0 to 1, and the step's name; false cancels.
     public typealias Progress = (Float, String) -> Bool
@@ -160,6 +160,11 @@ public final class Reconstructor {
             )
         }
         return places
+    }
+
+    /// The inverse network's reading of a frame that is known.
+    func place(_ photo: RGBImage, at frame: Similarity) throws -> Place {
+        Place(frame: frame, estimate: try aligner.estimate(photo, frame), start: .parameters, box: nil)
     }
 
     /// Largest first, a doubtful one counting for less; places that moved onto the same face become one.

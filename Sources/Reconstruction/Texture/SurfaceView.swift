@@ -11,6 +11,8 @@ struct SurfaceView {
     let places: [SIMD2<Float>]
     /// [V] how far the picture is to be trusted, 0 to 1: seen, not at a grazing angle, inside the photo, away from outlines.
     let confidence: [Float]
+    /// [V] whether the vertex is not hidden, at whatever angle.
+    let isSeen: [Bool]
 
     /// Facing the viewer less than the first (cosine) counts nothing, more than the second fully.
     private static let grazing: Float = 0.35, facing: Float = 0.75
@@ -26,11 +28,11 @@ struct SurfaceView {
         let count = mesh.vertexCount
         let buffer = RasterBuffer<Float>(width: Self.rasterSide, height: Self.rasterSide)
         rasterize(vertices: ndc, vertexCount: count, triangles: mesh.triangles, into: buffer)
-        let seen = buffer.visibility(ndc, count: count, tolerance: 0.015)
+        isSeen = buffer.visibility(ndc, count: count, tolerance: 0.015)
         let half = Float(side) / 2
         places = (0..<count).map { SIMD2((1 + ndc[3 * $0]) * half - 0.5, (1 - ndc[3 * $0 + 1]) * half - 0.5) }
         var weight = [Float](repeating: 0, count: count)
-        for v in 0..<count where seen[v] {
+        for v in 0..<count where isSeen[v] {
             let x = Int(max(0, min(Float(side - 1), places[v].x.rounded()))), y = Int(max(0, min(Float(side - 1), places[v].y.rounded())))
             let t = max(0, min(1, (normals[3 * v + 2] - Self.grazing) / (Self.facing - Self.grazing)))
             weight[v] = t * t * (3 - 2 * t) * (inside.map { $0[y * side + x] } ?? 1)

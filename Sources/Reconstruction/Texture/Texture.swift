@@ -53,7 +53,7 @@ public struct Texture: Sendable {
     }
 
     /// The photo around the head, half as fine again as it is, for it is sampled anew, but no finer than the texture.
-    private static func photoView(_ result: ReconstructionResult, _ photo: RGBImage, _ neighbours: VertexNeighbours) throws
+    static func photoView(_ result: ReconstructionResult, _ photo: RGBImage, _ neighbours: VertexNeighbours) throws
         -> SurfaceView
     {
         let frame = Similarity(centreX: result.frame.centreX, centreY: result.frame.centreY, size: 1.3 * result.frame.size)

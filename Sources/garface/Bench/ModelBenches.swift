@@ -62,10 +62,20 @@ enum GARBench {
     }
 }
 
+/// What memory delivers: `a = b + s * c` over maps that no cache holds, as the STREAM benchmark counts its bytes.
+enum MemoryBench {
+    static func triad(_ clock: BenchClock) -> BenchRow {
+        let n = 1 << 24
+        let a = Tensor<Float>([n]), b = Tensor<Float>([n]), c = Tensor<Float>([n])
+        let (pa, pb, pc) = (a.pointer, b.pointer, c.pointer)
+        let timing = clock.time { for i in 0..<n { pa[i] = pb[i] + 3 * pc[i] } }
+        return BenchRow(group: "memory", name: "triad, 3 x 64 MB", timing: timing, bytes: Double(3 * 4 * n))
+    }
+}
+
 /// Coefficients to vertices, normals and landmarks, and the gradients back.
 enum HeadBench {
     static func rows(_ head: HeadModel<Float>, _ clock: BenchClock) throws -> [BenchRow] {
-        let n = 3 * head.vertexCount
         var rng = RandomGenerator(seed: 1)
         func random(_ shape: [Int]) -> Tensor<Float> {
             let t = Tensor<Float>(shape)
@@ -79,7 +89,7 @@ enum HeadBench {
         let normalsOf = VertexNormals<Float>(
             topology: MeshTopology(triangles: head.triangles, vertexCount: head.vertexCount))
         var points = [Float](repeating: 0, count: 3 * head.landmarks.count)
-        let basis = Double(4 * n * (head.identityCount + head.expressionCount))
+        let basis = Double(head.basisByteCount)
         let group = "head, \(head.vertexCount) vertices, \(head.identityCount) + \(head.expressionCount) coefficients"
         let evaluator = HeadEvaluator(head)      // heads of every geometry
         func mesh() { evaluator.forward(identity: identity.pointer, expression: expression.pointer, into: vertices.pointer) }
@@ -94,6 +104,7 @@ enum HeadBench {
             head.landmarks.positions(vertices.pointer, into: &points)
         }
         return [
+            MemoryBench.triad(clock),
             BenchRow(group: group, name: "vertices", timing: clock.time(mesh), bytes: basis),
             BenchRow(group: group, name: "vertices, normals, landmarks", timing: clock.time(forward), bytes: basis),
             BenchRow(

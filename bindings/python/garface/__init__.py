@@ -11,6 +11,7 @@ from __future__ import annotations
 import json as _json
 from typing import Any, Callable
 
+from ._batch import batch
 from ._head import HeadModel, pose_angles, pose_matrix
 from ._image import Image
 from ._landmarks import dlib_landmarks, load_landmarks, mediapipe_landmarks
@@ -19,10 +20,12 @@ from ._library import function as _function
 from ._library import integer as _integer
 from ._library import lib as _lib
 from ._models import Face, Models, detect_faces
+from ._person import reconstruct_person
 from ._reconstruct import Fit, reconstruct, reconstruct_all, reconstruct_file, standard_schedule
 from ._renderer import Renderer, image_from_picture
-from ._result import Result, write_view
+from ._result import Result, load_result, write_view
 from ._signatures import LogCallback as _LogCallback
+from ._track import TrackedFrame, Tracker, track
 from .errors import (
     BusyError,
     CancelledError,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._library import Owned, check, floats, lib, path, pointer, real, seed_number, text
+from ._library import Owned, check, floats, integer, lib, path, pointer, real, seed_number, text
 from ._signatures import Handle
 
 
@@ -190,6 +190,42 @@ class HeadModel(Owned):
         energy, da, db = np.empty(1, np.float32), np.empty_like(a), np.empty_like(b)
         check(lib.gar_head_prior(self._handle, *map(pointer, (a, b, energy, da, db))))
         return float(energy[0]), da, db
+
+    def depth(
+        self, vertices: Any, yaw: float = 0, pitch: float = 0, roll: float = 0, scale: float = 1,
+        shift: tuple[float, float] = (0, 0), size: int = 256,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Depth (size, size) in mm in the aligned frame, NaN beside the head, and which vertices are visible, bool (V,).
+
+        Angles in degrees; `scale` and `shift` (mm, right and up) place the head in the aligned frame.
+        """
+        vertices, pose = self._vertices(vertices), placed(yaw, pitch, roll, scale, shift)
+        size = integer(size, "size", 1, 4096)
+        depth, visible = np.empty((size, size), np.float32), np.empty(self.vertex_count, np.uint8)
+        check(lib.gar_head_depth(self._handle, pointer(vertices), pointer(pose), size, pointer(depth), pointer(visible)))
+        return depth, visible.astype(bool)
+
+    def shade(
+        self, vertices: Any, albedo: Any, light: Any, yaw: float = 0, pitch: float = 0, roll: float = 0, scale: float = 1,
+        shift: tuple[float, float] = (0, 0), size: int = 256,
+    ) -> np.ndarray:
+        """The classical renderer: a picture (3, size, size) in -1 to 1 of vertex colours under spherical-harmonics light.
+
+        Args:
+            albedo: (V, 3) red, green, blue. light: (9, 3); the header's gar_head_shade states the basis.
+            The others are those of `depth`.
+        """
+        vertices, pose = self._vertices(vertices), placed(yaw, pitch, roll, scale, shift)
+        albedo, light = floats(albedo, (self.vertex_count, 3), "albedo"), floats(light, (9, 3), "light")
+        size = integer(size, "size", 1, 2048)
+        out = np.empty((3, size, size), np.float32)
+        check(lib.gar_head_shade(self._handle, *map(pointer, (vertices, pose, albedo, light)), size, pointer(out)))
+        return out
+
+
+def placed(yaw: float, pitch: float, roll: float, scale: float, shift: Any) -> np.ndarray:
+    """A pose as the library takes it, float32 (6,)."""
+    return floats([*_angles(yaw, pitch, roll), real(scale, "scale"), *floats(shift, (2,), "shift")], (6,), "pose")
 
 
 def _angles(yaw: float, pitch: float, roll: float) -> tuple[float, float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Iterable
 
 import numpy as np
 
@@ -12,12 +12,10 @@ from . import _signatures as c
 from . import errors
 from ._image import ImageLike, as_image
 from ._landmarks import COUNTS, SCHEMES
-from ._library import Owned, check, floats, function, instance, lib, numbers, path, pointer, seed_number, text, wrong
+from ._library import Owned, check, floats, instance, lib, numbers, path, pointer, seed_number, text, wrong
 from ._models import Face, Models, as_models, detect_faces
+from ._progress import Progress, ProgressBridge
 from ._result import Result, selection
-
-# The fraction done and the stage; what it returns says whether to go on, None counting as True.
-Progress = Callable[[float, str], Optional[bool]]
 
 _RENDERERS = {
     "gar": c.CONSTANTS["GAR_RENDERER_GAR"],
@@ -33,36 +31,6 @@ def _renderer_kind(renderer: str) -> int:
     return _RENDERERS[renderer]
 
 
-class _ProgressBridge:
-    """A Python callable as the library's callback.
-
-    None counts as true, so that a function without `return` goes on; anything else by its truth, so that 0 and
-    numpy.False_ cancel like False. An exception cancels and is raised again.
-    """
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.exception: BaseException | None = None
-        self.callback = c.ProgressCallback()
-        if progress is None:
-            return
-        function(progress, "progress")
-
-        def call(_user: Any, fraction: float, stage: bytes) -> bool:
-            try:
-                answer = progress(fraction, stage.decode("utf-8", "replace"))
-                return answer is None or bool(answer)
-            except BaseException as problem:  # KeyboardInterrupt too: it must not vanish in C
-                self.exception = problem
-                return False
-
-        self.callback = c.ProgressCallback(call)
-
-    def check(self, status: int) -> None:
-        if self.exception is not None:
-            raise self.exception
-        check(status)
-
-
 class _Options:
     """gar_options, with the arrays it points at kept alive."""
 
@@ -70,7 +38,7 @@ class _Options:
         self, renderer: str, landmarks: Any, face: Face | None, box: Any, seed: int, schedule: Any, progress: Progress | None,
         confidences: Any = None, order: str | None = None,
     ) -> None:
-        self.bridge = _ProgressBridge(progress)
+        self.bridge = ProgressBridge(progress)
         options = c.Options()
         lib.gar_options_init(ctypes.byref(options))
         options.renderer = _renderer_kind(renderer)
@@ -236,19 +204,29 @@ class Fit(Owned):
         ...     print(stage["name"], fit.result().history[-1]["total"])
 
     Arguments as for `reconstruct`; creating finds and aligns the face and starts from the inverse network.
+
+    With `start`, a result (`load_result`, one that was edited, or one of another renderer), the fit begins where that ends,
+    with its models; `photo` may then be None, which takes the result's own, and face and box are not looked at.
     """
 
     _release = "gar_fit_release"
 
     def __init__(
-        self, photo: ImageLike, *, models: Models | None = None, renderer: str = "gar", landmarks: Any = None,
+        self, photo: ImageLike | None = None, *, models: Models | None = None, renderer: str = "gar", landmarks: Any = None,
         landmark_confidences: Any = None, landmark_order: str | None = None, face: Face | None = None, box: Any = None,
-        seed: int = 0,
+        seed: int = 0, start: Result | None = None,
     ) -> None:
-        image, models = as_image(photo), as_models(models)
+        image = None if photo is None and start is not None else as_image(photo)
         options = _Options(renderer, landmarks, face, box, seed, None, None, landmark_confidences, landmark_order)
         handle = c.Handle()
-        check(lib.gar_fit_create(models._handle, image._handle, options.reference, ctypes.byref(handle)))
+        if start is None:
+            models = as_models(models)
+            check(lib.gar_fit_create(models._handle, image._handle, options.reference, ctypes.byref(handle)))
+        else:
+            if models is not None:
+                raise errors.InvalidArgumentError("models: a fit with a start takes the models of that result")
+            result, own = instance(start, Result, "start"), None if image is None else image._handle
+            check(lib.gar_fit_resume(result._handle, own, options.reference, ctypes.byref(handle)))
         super().__init__(handle)
 
     def run(self, schedule: Any = None, progress: Progress | None = None) -> None:
@@ -258,7 +236,7 @@ class Fit(Owned):
             schedule: {"stages": [...]}, a list of stages, one stage, or JSON text; None takes the standard stages.
             progress: as for `reconstruct`.
         """
-        bridge = _ProgressBridge(progress)
+        bridge = ProgressBridge(progress)
         stages = None if schedule is None else _schedule_text(schedule)
         bridge.check(lib.gar_fit_run(self._handle, stages, bridge.callback, None))
 

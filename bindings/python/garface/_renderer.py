@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._head import HeadModel, _angles
+from ._head import HeadModel, placed
 from ._image import Image
 from . import errors
 from ._library import Owned, check, floats, instance, integer, lib, numbers, path, pointer, real, seed_number, text
@@ -110,8 +110,7 @@ class Renderer(Owned):
         Angles in degrees; `scale` and `shift` (mm, right and up) place the head in the aligned frame.
         """
         vertices = floats(vertices, (instance(head, HeadModel, "head").vertex_count, 3), "vertices")
-        placed = [*_angles(yaw, pitch, roll), real(scale, "scale"), *floats(shift, (2,), "shift")]
-        pose = floats(placed, (6,), "pose")
+        pose = placed(yaw, pitch, roll, scale, shift)
         out = np.empty(self.normal_count, np.float32)
         check(lib.gar_renderer_rasterize(self._handle, head._handle, pointer(vertices), pointer(pose), pointer(out)))
         self._vertex_count = head.vertex_count

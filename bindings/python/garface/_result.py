@@ -10,8 +10,11 @@ from typing import Any, Iterable
 import numpy as np
 
 from . import errors
-from ._image import Image
+from ._edit import EditOptions, picture_kind, sweep_text
+from ._image import Image, ImageLike, as_image
 from ._library import Owned, check, integer, lib, path, pointer, text, wrong
+from ._models import Models, as_models
+from ._progress import Progress, ProgressBridge
 from ._signatures import CONSTANTS, Handle
 
 _FILES = {
@@ -233,6 +236,96 @@ class Result(Owned):
         """
         return self._picture("TEXTURE")
 
+    @property
+    def photo(self) -> np.ndarray:
+        """uint8 (h, w, 3): the photo; of an edited face, the photo with it."""
+        return self._picture("PHOTO")
+
+    def edit(
+        self,
+        *,
+        yaw: float | None = None,
+        pitch: float | None = None,
+        roll: float | None = None,
+        turn: Any = (0, 0, 0),
+        expression: Any = None,
+        expression_gain: float = 1,
+        identity: Any = None,
+        identity_gain: float = 1,
+        other: Result | None = None,
+        mix_identity: float = 0,
+        mix_expression: float = 0,
+        mix_look: float = 0,
+        rows: tuple[int, int] | None = None,
+        w_plus: Any = None,
+        look_seed: int | None = None,
+        mix_seed: int | None = None,
+        truncation: float = 0.7,
+        look_gain: float = 1,
+        detail: float = 1,
+        into: ImageLike | None = None,
+    ) -> Result:
+        """The face changed, rendered again through GAR and put back into its photo: a result like any other.
+
+            >>> happier = result.edit(yaw=10, expression={"mouthSmile": 0.8})
+            >>> happier.photo, happier.render, happier.vertices
+
+        What is not given stays. Identity, expression and look are made in this order: what there is, or what replaces
+        it; mixed with the other's; times a gain; and single expressions last.
+
+        Args:
+            yaw, pitch, roll: degrees in the photo; None keeps. turn: degrees added to them.
+            expression: {name: coefficient}, a name without its _L or _R meaning both; or all coefficients, (E,).
+            identity: (I,) coefficients.
+            expression_gain: 0 is the face at rest, above 1 exaggerated. identity_gain: 0 is the mean face.
+            other: whose identity, expression and look are mixed in, as far as `mix_identity`, `mix_expression` and
+                `mix_look` say: 0 not at all, 1 all the way.
+            rows: (first, end) of w+, coarse to fine, that the other look takes part in; None for all.
+            w_plus: (R, L) styles. look_seed: a random look (z) instead.
+            mix_seed: seeds the look that `mix_look` mixes in; with `look_seed` z is mixed, else w+.
+            truncation: how far random looks go from the mean, 0 to 1.
+            look_gain: times the distance of w+ from the mean; less than 1 calms down a closely fitted look in other poses.
+            detail: how much of the photo's detail goes along, 0 to 1.
+            into: the photo to put the face into, of the same size, such as one in which another face was edited.
+        """
+        given = {name: value for name, value in locals().items() if name != "self"}
+        options = EditOptions(self, **given)
+        handle = Handle()
+        check(lib.gar_result_edit(self._handle, options.reference, ctypes.byref(handle)))
+        return Result(handle)
+
+    def sweep(
+        self,
+        sweep: Any,
+        *,
+        picture: str = "photo",
+        folder: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+        **edit: Any,
+    ) -> np.ndarray:
+        """An edit whose numbers run from one value to another: the pictures side by side, uint8 (h, w, 3).
+
+            >>> strip = result.sweep("yaw=-20:20:9,jawOpen=0:0.5", mix_identity=0.5, other=friend)
+
+        Args:
+            sweep: "name=from:to:count", both ends included, or {name: (from, to, count)}; several run together. Names:
+                yaw, pitch, roll, an expression, identity, expression and look (the gains), mix-identity, mix-expression,
+                mix-look.
+            picture: "photo", cut to the face in the strip, or "render".
+            folder: receives the whole pictures as frame_0001.png, ...
+            progress: as for `reconstruct`.
+            edit: what is changed in all pictures, as for `edit`.
+        """
+        options = EditOptions(self, **edit)
+        bridge = ProgressBridge(progress)
+        handle = Handle()
+        bridge.check(
+            lib.gar_result_sweep(
+                self._handle, options.reference, sweep_text(sweep), picture_kind(picture),
+                None if folder is None else path(folder, "folder"), bridge.callback, None, ctypes.byref(handle)))
+        with Image._of(handle) as image:
+            return image.array()
+
     def glb(self) -> bytes:
         """The head as a binary glTF file: metres, y up; texture inside, expressions as named morph targets."""
         count = ctypes.c_size_t()
@@ -276,6 +369,25 @@ class Result(Owned):
                 "standard" (everything but the arrays, which are large) and "all". The header's GAR_WRITE_... says what each is.
         """
         check(lib.gar_result_write(self._handle, path(folder, "folder"), selection(files)))
+
+
+def load_result(
+    file: str | os.PathLike[str], photo: ImageLike | None = None, *, models: Models | None = None
+) -> Result:
+    """A result that was written before, to be edited, written anew or fitted further (`Fit(photo, start=...)`).
+
+    Args:
+        file: parameters.safetensors as `Result.write` and the tool write it.
+        photo: the one it was reconstructed from; None makes a grey one with the render in it.
+        models: those it was made with; None takes the models inside the library.
+    """
+    models = as_models(models)
+    image = None if photo is None else as_image(photo)
+    handle = Handle()
+    check(
+        lib.gar_result_load(
+            models._handle, path(file, "file"), None if image is None else image._handle, ctypes.byref(handle)))
+    return Result(handle)
 
 
 def write_view(folder: str | os.PathLike[str], face: int = 0) -> None:

@@ -3,7 +3,7 @@
 Held together with Include/garface.h and the library's exports by Tests/abi/check_abi.py.
 """
 import ctypes
-from ctypes import POINTER, c_bool, c_char, c_char_p, c_float, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_float, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 
 
 class Handle(c_void_p):
@@ -12,6 +12,7 @@ class Handle(c_void_p):
 
 LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
 ProgressCallback = ctypes.CFUNCTYPE(c_bool, c_void_p, c_float, c_char_p)
+BatchCallback = ctypes.CFUNCTYPE(c_bool, c_void_p, c_int32, c_int32, c_char_p)
 
 _handle_out = POINTER(Handle)
 _floats = POINTER(c_float)
@@ -87,6 +88,11 @@ CONSTANTS = {
     "GAR_PICTURE_NORMALS": 2,
     "GAR_PICTURE_OVERLAY": 3,
     "GAR_PICTURE_TEXTURE": 4,
+    "GAR_TRACK_CSV": 1,
+    "GAR_TRACK_ARRAYS": 2,
+    "GAR_TRACK_GLB": 4,
+    "GAR_TRACK_ALL": 7,
+    "GAR_PICTURE_PHOTO": 5,
 }
 
 
@@ -123,7 +129,81 @@ class ModelFiles(ctypes.Structure):
     ]
 
 
-STRUCTURES = {"gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles}
+class BatchOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_int32),
+        ("retry_failures", c_bool),
+        ("write_manifest", c_bool),
+        ("progress", BatchCallback),
+        ("progress_user", c_void_p),
+    ]
+
+
+class TrackerOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("renderer", c_int32),
+        ("lag", c_int32),
+        ("identity_frames", c_int32),
+        ("frames_per_second", c_float),
+        ("smoothing", c_float),
+        ("keep_frames", c_bool),
+        ("identity", POINTER(c_float)),
+        ("face", POINTER(Face)),
+    ]
+
+
+class TrackedFrame(ctypes.Structure):
+    _fields_ = [
+        ("index", c_int32),
+        ("found", c_bool),
+        ("face_probability", c_float),
+        ("time", c_double),
+        ("yaw", c_float),
+        ("pitch", c_float),
+        ("roll", c_float),
+        ("scale", c_float),
+        ("tx", c_float),
+        ("ty", c_float),
+    ]
+
+
+class Edit(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("yaw", c_float),
+        ("pitch", c_float),
+        ("roll", c_float),
+        ("turn_yaw", c_float),
+        ("turn_pitch", c_float),
+        ("turn_roll", c_float),
+        ("identity", POINTER(c_float)),
+        ("expression", POINTER(c_float)),
+        ("expressions", c_char_p),
+        ("identity_gain", c_float),
+        ("expression_gain", c_float),
+        ("other", Handle),
+        ("mix_identity", c_float),
+        ("mix_expression", c_float),
+        ("mix_look", c_float),
+        ("mix_row", c_int32),
+        ("mix_row_end", c_int32),
+        ("w_plus", POINTER(c_float)),
+        ("look_seed", POINTER(c_uint64)),
+        ("mix_seed", POINTER(c_uint64)),
+        ("truncation", c_float),
+        ("look_gain", c_float),
+        ("detail", c_float),
+        ("into", Handle),
+    ]
+
+
+STRUCTURES = {
+    "gar_face": Face, "gar_options": Options, "gar_model_files": ModelFiles, "gar_batch_options": BatchOptions,
+    "gar_tracker_options": TrackerOptions, "gar_tracked_frame": TrackedFrame,
+    "gar_edit": Edit,
+}
 
 # name: (result, [arguments])
 SIGNATURES = {
@@ -153,6 +233,12 @@ SIGNATURES = {
     "gar_image_write": (_status, [Handle, c_char_p]),
     "gar_faces_detect": (_status, [Handle, Handle, POINTER(Face), c_size_t, _size_out]),
     "gar_reconstruct": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
+    "gar_reconstruct_person": (
+        _status, [Handle, _handle_out, c_int32, POINTER(Face), POINTER(Options), _handle_out, _ints]),
+    "gar_batch_options_init": (None, [POINTER(BatchOptions)]),
+    "gar_batch_run": (
+        _status,
+        [Handle, POINTER(c_char_p), c_size_t, c_char_p, POINTER(Options), POINTER(BatchOptions), _ints, _ints]),
     "gar_result_release": (None, [Handle]),
     "gar_result_get_shape": (_status, [Handle, c_int32, _ints, _ints]),
     "gar_result_get_array": (_status, [Handle, c_int32, _floats, c_size_t, _size_out]),
@@ -161,6 +247,19 @@ SIGNATURES = {
     "gar_result_get_glb": (_status, [Handle, _bytes, c_size_t, _size_out]),
     "gar_result_get_json": (_status, [Handle, _chars, c_size_t, _size_out]),
     "gar_result_write": (_status, [Handle, c_char_p, c_uint32]),
+    "gar_tracker_options_init": (None, [POINTER(TrackerOptions)]),
+    "gar_tracker_create": (_status, [Handle, POINTER(TrackerOptions), _handle_out]),
+    "gar_tracker_release": (None, [Handle]),
+    "gar_tracker_push": (_status, [Handle, Handle, c_double, _ints]),
+    "gar_tracker_finish": (_status, [Handle, _ints]),
+    "gar_tracker_pop": (_status, [Handle, POINTER(TrackedFrame), _floats, _floats, _floats]),
+    "gar_tracker_get_identity": (_status, [Handle, _floats, c_size_t, _size_out]),
+    "gar_tracker_write": (_status, [Handle, c_char_p, c_uint32]),
+    "gar_result_load": (_status, [Handle, c_char_p, Handle, _handle_out]),
+    "gar_edit_init": (None, [POINTER(Edit)]),
+    "gar_result_edit": (_status, [Handle, POINTER(Edit), _handle_out]),
+    "gar_result_sweep": (
+        _status, [Handle, POINTER(Edit), c_char_p, c_int32, c_char_p, ProgressCallback, c_void_p, _handle_out]),
     # 4. Advanced: head model
     "gar_head_load": (_status, [c_char_p, _handle_out]),
     "gar_head_release": (None, [Handle]),
@@ -180,9 +279,12 @@ SIGNATURES = {
     "gar_head_landmarks_contour": (_status, [Handle, _floats, c_float, c_float, c_float, _floats]),
     "gar_head_sample": (_status, [Handle, c_uint64, _floats, _floats]),
     "gar_head_prior": (_status, [Handle, _floats, _floats, _floats, _floats, _floats]),
+    "gar_head_depth": (_status, [Handle, _floats, _floats, c_int32, _floats, _bytes]),
+    "gar_head_shade": (_status, [Handle, _floats, _floats, _floats, _floats, c_int32, _floats]),
     # 4. Advanced: fits
     "gar_schedule_get_json": (_status, [c_int32, _chars, c_size_t, _size_out]),
     "gar_fit_create": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
+    "gar_fit_resume": (_status, [Handle, Handle, POINTER(Options), _handle_out]),
     "gar_fit_release": (None, [Handle]),
     "gar_fit_run": (_status, [Handle, c_char_p, ProgressCallback, c_void_p]),
     "gar_fit_get_result": (_status, [Handle, _handle_out]),
@@ -207,9 +309,10 @@ SIGNATURES = {
 }
 
 _NAMES = {
-    c_int32: "i32", c_uint32: "u32", c_uint64: "u64", c_size_t: "size", c_float: "f32", c_bool: "bool",
+    c_int32: "i32", c_uint32: "u32", c_uint64: "u64", c_size_t: "size", c_float: "f32", c_double: "f64", c_bool: "bool",
     c_uint8: "u8", c_char: "char", c_char_p: "char*", c_void_p: "void*", Handle: "handle", None: "void",
     ProgressCallback: "gar_progress_callback", LogCallback: "gar_log_callback",
+    BatchCallback: "gar_batch_callback",
 }
 
 

@@ -3,7 +3,7 @@
     python -m garface.convert basel-2017 model2017-1_bfm_nomouth.h5 head.safetensors
     garface.HeadModel("head.safetensors")
 
-Needs `pip install 'garface[convert]'` (scipy, h5py). The models themselves come from their owners.
+Needs `pip install 'garface[convert]'` (h5py). The models themselves come from their owners.
 """
 from .problem import ConversionError
 

@@ -44,7 +44,14 @@ def convert(
         options: of the kind: `expressions` (a folder, basel-2009), `blendshapes` (a file, surrey), ...
     """
     places = None if landmarks is None else read_mapping(landmarks)
-    head = READERS[kind][0](source, places, **options)
+    # Numbers that are not finite, or too large, are refused with a sentence at the end: no warnings on the way.
+    with np.errstate(all="ignore"):
+        return _convert(READERS[kind][0](source, places, **options), target, identities, expressions_kept, millimetres, axes)
+
+
+def _convert(
+    head: Head, target: str, identities: int | None, expressions_kept: int | None, millimetres: float | None, axes: str | None
+) -> list[int]:
     if millimetres is not None:
         head.millimetres = millimetres
     if axes is not None:

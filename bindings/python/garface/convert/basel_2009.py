@@ -55,7 +55,7 @@ def _expressions(folder: str, vertices: int) -> tuple[np.ndarray, np.ndarray, np
     kept = None
     if index.exists():
         file = MatFile(index)
-        kept = file.vector("trimIndex").astype(np.int64) - 1
+        kept = file.indices(file.vector("trimIndex"), "trimIndex")
         check_indices(file.path, "trimIndex entries", kept, vertices)
     mean, basis = read_expression_pca(folder, vertices if kept is None else len(kept))
     return mean, basis, kept

@@ -19,7 +19,7 @@ def read(source: str | os.PathLike[str], places: Places | None = None) -> Head:
     mean = file.vertices("meanshape")
     identity, expression = file.basis("idBase", len(mean)), file.basis("exBase", len(mean))
     if places is None:
-        points = file.vector("keypoints", 68).astype(np.int64) - 1
+        points = file.indices(file.vector("keypoints", 68), "keypoints")
         places = Places.of_vertices({k: int(v) for k, v in enumerate(points)})
     return Head(
         source=file.path, family="basel-2009-deep3d",

@@ -80,7 +80,7 @@ def _triangles(file: MatFile, mesh: str | os.PathLike[str] | None) -> np.ndarray
         return read_obj(mesh)[1]
     for name in FACES:
         if name in file.fields:
-            faces = file.matrix(name, None, None).astype(np.int64) - 1
+            faces = file.indices(file.matrix(name, None, None), name)
             if faces.shape[1] == 4:
                 return np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
             if faces.shape[1] == 3:

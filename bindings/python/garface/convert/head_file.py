@@ -115,6 +115,9 @@ def write_head(head: Head, target: str | os.PathLike[str]) -> list[int]:
         tensors.update(
             contour_yaw=head.contour.yaw.astype(np.float32), contour_triangles=head.contour.triangles.astype(np.int32),
             contour_barycentrics=head.contour.barycentrics.astype(np.float32))
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ConversionError(f"{head.source}: {name} has values too large for 32-bit numbers in mm; the file is damaged, or in another unit")
     write_safetensors(target, tensors, {"garface": json.dumps(description, separators=(",", ":"))})
     return estimated
 

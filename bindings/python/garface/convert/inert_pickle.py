@@ -10,6 +10,7 @@ import io
 import os
 import pathlib
 import pickle
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from .problem import ConversionError
 
 LARGEST_FILE = 1 << 31
+LARGEST_UNPACKED = 1 << 32
 
 
 class Inert:
@@ -232,6 +234,10 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _npz(data: bytes, source: str) -> dict[str, Any]:
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > LARGEST_UNPACKED:
+            raise ConversionError(f"{source}: has {size} bytes when unpacked, expected at most {LARGEST_UNPACKED}")
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             fields = {}
             for name in file.files:
@@ -240,6 +246,8 @@ def _npz(data: bytes, source: str) -> dict[str, Any]:
                 except ValueError:      # an array of objects, which is a pickle
                     fields[name] = None
             return fields
+    except ConversionError:
+        raise
     except Exception as problem:
         raise ConversionError(f"{source}: is not a .npz file, or damaged: {problem}") from None
 

@@ -25,13 +25,13 @@ class ConvSpec:
 
 
 INVERSE_LAYERS = (
-    ConvSpec(16, 2, True),                                                     # 48 x 48
-    ConvSpec(32, 2), ConvSpec(48, 1, True),                                    # 24 x 24
-    ConvSpec(96, 2), ConvSpec(96, 1), ConvSpec(96, 1, True),                   # 12 x 12
-    ConvSpec(160, 2), ConvSpec(160, 1), ConvSpec(160, 1), ConvSpec(96, 1, True),   # 6 x 6
+    ConvSpec(32, 2, True),                                                       # 48 x 48
+    ConvSpec(72, 2), ConvSpec(96, 1, True),                                      # 24 x 24
+    ConvSpec(192, 2), ConvSpec(192, 1), ConvSpec(192, 1, True),                  # 12 x 12
+    ConvSpec(336, 2), ConvSpec(336, 1), ConvSpec(336, 1), ConvSpec(144, 1, True),   # 6 x 6
 )
 INVERSE_SIZE = 96
-INVERSE_TRUNK = (384, 256)
+INVERSE_TRUNK = (576, 384)
 INVERSE_HEADS = {"identity": 80, "expression": 55, "pose": 6, "landmarks": 136, "landmark_log_sigma": 68, "face": 1}
 
 DETECTOR_LAYERS = (
@@ -168,8 +168,9 @@ class InverseNetwork(nn.Module):
 def load_inverse(path, latent=None):
     """The `InverseNetwork` of a checkpoint; another `latent` leaves its w head untrained."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]])
     tensors = state["network"]
+    trunk = [tensors[f"trunk.{j}.weight"].shape[0] for j in range(sum(k.startswith("trunk.") for k in tensors))]
+    network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]], trunk=trunk)
     if network.latent != int(state["latent"]):
         tensors = {k: v for k, v in tensors.items() if not k.startswith("heads.w.")}
     network.load_state_dict(tensors, strict=network.latent == int(state["latent"]))

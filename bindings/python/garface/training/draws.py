@@ -12,8 +12,9 @@ class Draw:
     """Draws for step `step`; every method takes the count over all processes and returns this process's part of it."""
 
     def __init__(self, seed, step, device="cpu", rank=0, world=1, rows=0):
-        self.generator = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2 ** 63)
-        self.device, self.rank, self.world, self.rows = device, rank, world, rows
+        self.device, self.rank, self.world, self.rows = torch.device(device), rank, world, rows
+        self.source = self.device if self.device.type == "cuda" else torch.device("cpu")      # noise maps are many numbers
+        self.generator = torch.Generator(self.source).manual_seed((seed * 1_000_003 + step) % 2 ** 63)
 
     def count(self, local):
         """The count over all processes that gives `local` here."""
@@ -23,17 +24,17 @@ class Draw:
         return share(values, self.rank, self.world).to(self.device, non_blocking=True)
 
     def normal(self, n, *shape):
-        return self._part(torch.randn(n, *shape, generator=self.generator))
+        return self._part(torch.randn(n, *shape, generator=self.generator, device=self.source))
 
     def everywhere(self, n, *shape):
         """Gaussian numbers, all `n` of them in every process."""
-        return torch.randn(n, *shape, generator=self.generator).to(self.device)
+        return torch.randn(n, *shape, generator=self.generator, device=self.source).to(self.device)
 
     def uniform(self, n, *shape):
-        return self._part(torch.rand(n, *shape, generator=self.generator))
+        return self._part(torch.rand(n, *shape, generator=self.generator, device=self.source))
 
     def integers(self, n, high):
-        return self._part(torch.randint(high, (n,), generator=self.generator))
+        return self._part(torch.randint(high, (n,), generator=self.generator, device=self.source))
 
     def noise(self, n, layers):
         """One noise map per generator layer: `layers` are their resolutions."""

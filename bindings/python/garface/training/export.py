@@ -6,12 +6,17 @@ state_dict names; the compact networks are written as plain layers, normalisatio
 import argparse
 import json
 
+import cv2
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from .convnets import FaceDetector, PlainNetwork, load_inverse
 from .networks import load_gar
+from .normals import HeadModel
+from .renders import load_renders
+from .train_detector import to_input
 
 
 def save(tensors, description, path, dtype=torch.float16):
@@ -66,8 +71,30 @@ def export_gar(checkpoint, out, normal_sampling):
     save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(normal_sampling), out)
 
 
-def export_inverse(checkpoint, out):
-    save_network(load_inverse(checkpoint), out)
+def deviations(network, size, renders, head):
+    """Root mean square errors of identity and expression on a file of renders, as entries of a network's description.
+
+    network: crops [N,3,size,size] -> outputs by name.
+    """
+    faces, _ = load_renders(renders, HeadModel(head))
+    x = np.stack([cv2.resize(p, (size,) * 2, interpolation=cv2.INTER_AREA) for p in faces.images])
+    x, found = to_input(x), {"identity": [], "expression": []}
+    with torch.no_grad():
+        for i in range(0, len(x), 64):
+            out = network(x[i:i + 64])
+            found["identity"].append(out["identity"] - torch.from_numpy(faces.identity[i:i + 64]))
+            found["expression"].append(out["expression"].clamp(0, 1) - torch.from_numpy(faces.expression[i:i + 64]))
+    return {f"{k}_deviation": [round(float(d), 4) for d in torch.cat(v).square().mean(0).sqrt().clamp(0.01, 100)]
+            for k, v in found.items()}
+
+
+def export_inverse(checkpoint, out, renders=None, head=None):
+    if checkpoint.endswith(".safetensors"):
+        network = load_network(checkpoint)
+        found = deviations(network, network.description["input_size"], renders, head) if renders else {}
+        return save(network.tensors, network.description | found, out)
+    network = load_inverse(checkpoint).eval()
+    save_network(network, out, **(deviations(network, network.size, renders, head) if renders else {}))
 
 
 def export_detector(checkpoint, out, threshold):
@@ -79,16 +106,21 @@ def export_detector(checkpoint, out, threshold):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("gar", "inverse", "detector"))
-    parser.add_argument("checkpoint", help="the averaged checkpoint, ema.pt")
+    parser.add_argument("checkpoint", help="the averaged checkpoint, ema.pt; of an inverse network also a weight file, to give it deviations")
     parser.add_argument("out", help="the .safetensors to write")
     parser.add_argument("--normal-sampling", choices=("area", "point"), default="area", help="how a GAR's normals were sampled")
     parser.add_argument("--threshold", type=float, default=0.5, help="the detector's default score threshold")
+    parser.add_argument("--renders", help="renders the inverse network was not trained on (see garface.training.renders): its errors "
+                        "there tell the library how far to believe it")
+    parser.add_argument("--head", help="head model (.npz) of the renders")
     parser.add_argument("--cases", help="also write inputs, outputs and gradients to compare another implementation with")
     a = parser.parse_args(argv)
     if a.kind == "gar":
         export_gar(a.checkpoint, a.out, a.normal_sampling)
     elif a.kind == "inverse":
-        export_inverse(a.checkpoint, a.out)
+        if a.renders and not a.head:
+            parser.error("--renders needs --head")
+        export_inverse(a.checkpoint, a.out, a.renders, a.head)
     else:
         export_detector(a.checkpoint, a.out, a.threshold)
     if a.cases and a.kind != "gar":

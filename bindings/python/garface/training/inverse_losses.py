@@ -7,6 +7,8 @@ from .crops import FIELDS, NEGATIVE, RENDER
 from .data import CENTRE_Y_MM, HALF_MM
 from .distributed import total
 
+# How much more the identity of renders counts, which is known exactly and seen in their shading, than that of fits to points.
+EXACT_IDENTITY = 3.0
 POSE_UNIT = torch.tensor([0.1, 0.1, 0.1, 0.05, 4.0, 4.0])
 
 
@@ -64,7 +66,7 @@ def losses(out, labels, w_target, w_known, geometry, world=1):
     known = torch.ones(80, device=labels.device)
     known[60:] = 0                           # the fits of photos say nothing about the last modes ...
     fits = ((error * known).sum(1) + 0.02 * (out["identity"].square() * (1 - known)).mean(1)) * (1 - exact)
-    terms["identity"] = 2.0 * over_faces(error.sum(1) * exact + 0.5 * fits)
+    terms["identity"] = 2.0 * over_faces(EXACT_IDENTITY * error.sum(1) * exact + 0.5 * fits)
     terms["expression"] = 4.0 * over_faces((out["expression"] - field["expression"]).abs().mean(1))
     terms["w"] = 0.5 * weighted_mean((out["w"] - w_target).square().mean(1), w_known, world)
     terms["face"] = 0.3 * F.binary_cross_entropy_with_logits(out["face"][:, 0], face)

@@ -103,11 +103,12 @@ def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mi
 
 
 class Material:
-    """The arrays of a folder as batches of tensors, each sample mirrored or not."""
+    """The arrays of a folder as batches of tensors, each sample mirrored or not. On a GPU they lie in its memory."""
 
     def __init__(self, folder, device):
-        self.device = device
-        self.arrays = {name: torch.from_numpy(np.load(os.path.join(folder, f"{name}.npy"), mmap_mode="c"))
+        self.device = torch.device(device)
+        self.store = self.device if self.device.type == "cuda" else torch.device("cpu")
+        self.arrays = {name: torch.from_numpy(np.load(os.path.join(folder, f"{name}.npy"), mmap_mode="c")).to(self.store)
                        for group in NAMES.values() for name in group if os.path.exists(os.path.join(folder, f"{name}.npy"))}
 
     def has(self, group):
@@ -117,7 +118,7 @@ class Material:
         """The samples `index` of a group in the order of `NAMES`, mirrored where `mirrored` is true; floats, photos in [-1,1]."""
         out = []
         for name in NAMES[group]:
-            values, flip = self.arrays[name][index.cpu()].to(self.device), mirrored[(...,) + (None,) * 3]
+            values, flip = self.arrays[name][index.to(self.store)].to(self.device), mirrored[(...,) + (None,) * 3]
             if name in ("l", "tl", "cl", "l2", "l3"):
                 other = values[:, torch.from_numpy(LANDMARK_SWAP).to(values.device)] * values.new_tensor([-1, 1])
                 out.append(torch.where(flip[..., 0], other, values))

@@ -30,6 +30,10 @@ def fir_kernel(gain):
 def blur(x, kernel, pad):
     channels = x.shape[1]
     x = F.pad(x, [pad[0], pad[1], pad[0], pad[1]])
+    if x.is_cuda:      # 1 3 3 1 is the mean of two neighbours three times over, and GPUs are slow at depthwise convolution
+        for _ in range(3):
+            x = F.avg_pool2d(x, 2, 1)
+        return x * kernel.sum().to(x.dtype)
     return F.conv2d(x, kernel[None, None].expand(channels, 1, -1, -1).to(x.dtype), groups=channels)
 
 
@@ -76,7 +80,7 @@ class BiasActivation(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x):
-        return F.leaky_relu(x + self.bias[:, None, None], 0.2) * GAIN
+        return F.leaky_relu(x + self.bias[:, None, None].to(x.dtype), 0.2) * GAIN
 
 
 class FIR(nn.Module):
@@ -100,13 +104,13 @@ class ModulatedConv(nn.Module):
 
     def forward(self, x, w):
         style, weight = self.modulation(w), self.weight[0] * self.scale
-        x = x * style[:, :, None, None]
+        x = x * style[:, :, None, None].to(x.dtype)
         if self.up:
             y = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), self.blur.kernel, (1, 1))
         else:
             y = F.conv2d(x, weight, padding=self.pad)
         if self.demodulate:
-            y = y * torch.rsqrt((style * style) @ (weight * weight).sum((2, 3)).t() + 1e-8)[:, :, None, None]
+            y = y * torch.rsqrt((style * style) @ (weight * weight).sum((2, 3)).t() + 1e-8)[:, :, None, None].to(y.dtype)
         return y
 
 
@@ -126,9 +130,10 @@ class RenderConv(nn.Module):
         self.activate = BiasActivation(outputs)
 
     def forward(self, x, w, injection, noise=None):
-        y = self.conv(x, w) * injection[:, :1] + injection[:, 1:2]
+        y = self.conv(x, w)
+        y = y * injection[:, :1].to(y.dtype) + injection[:, 1:2].to(y.dtype)
         noise = torch.randn_like(y[:, :1]) if noise is None else noise
-        return self.activate(y + self.noise.weight * noise)
+        return self.activate(y + (self.noise.weight * noise).to(y.dtype))
 
 
 class ToRGB(nn.Module):
@@ -228,15 +233,15 @@ class Generator(nn.Module):
     def forward(self, w, normals, noise=None):
         return self.pictures(w, normals, noise)[-1]
 
-    def pictures(self, w, normals, noise=None):
-        """The picture at every level, 4, 8, ... S pixels: each adds its detail to the one before, enlarged."""
+    def pictures(self, w, normals, noise=None, size=None):
+        """The picture at every level, 4, 8, ... `size` (default: all S) pixels: each adds its detail to the one before, enlarged."""
         if w.ndim == 2:
             w = w[:, None].expand(-1, self.rows, -1)
         noise = noise or [None] * self.layer_count
         x = self.input.input.expand(len(w), -1, -1, -1)
         x = self.conv1(x, w[:, 0], self.norm1(normals[4]), noise[0])
         pictures, i = [self.to_rgb1(x, w[:, 1])], 1
-        for k, to_rgb in enumerate(self.to_rgbs):
+        for k, to_rgb in enumerate(self.to_rgbs[:int(math.log2(size)) - 2] if size else self.to_rgbs):
             maps = self.injection(k, normals[2 ** (k + 3)])
             x = self.convs[2 * k](x, w[:, i], maps[:, :2], noise[i])
             x = self.convs[2 * k + 1](x, w[:, i + 1], maps[:, 2:], noise[i + 1])
@@ -335,7 +340,7 @@ class ShapeFromShading(nn.Module):
 
 
 def grow(generator, discriminator, small_generator, small_discriminator):
-    """Start networks of a larger picture from the state dicts of a smaller one.
+    """Start networks of a larger picture from the state dicts of a smaller one; the discriminator can be left as it is (None).
 
     The generator's new levels add nothing to the picture at first; the discriminator's new levels are untrained.
     """
@@ -349,6 +354,8 @@ def grow(generator, discriminator, small_generator, small_discriminator):
         for k, to_rgb in enumerate(generator.to_rgbs):
             if f"to_rgbs.{k}.bias" not in kept:
                 to_rgb.conv.weight.zero_()
+    if small_discriminator is None:
+        return
     own = discriminator.state_dict()
     levels = [{int(k.split(".")[1]) for k in d if k.startswith("convs.")} for d in (own, small_discriminator)]
     added = len(levels[0]) - len(levels[1])
@@ -376,7 +383,9 @@ def load_gar_file(path):
 
 
 def load_gar(path):
-    """(generator, encoder or None) from an averaged checkpoint of `train_gar` (half precision)."""
+    """(generator, encoder or None) from an averaged checkpoint of `train_gar` (half precision) or a weight file."""
+    if path.endswith(".safetensors"):
+        return load_gar_file(path), None
     state = torch.load(path, map_location="cpu", weights_only=True)
     channels = {int(r): int(c) for r, c in state["channels"]}
     g, rows = state["g"], [k for k in state["g"] if k.startswith("noises.")]
@@ -387,7 +396,7 @@ def load_gar(path):
     generator.load_state_dict({k: v.float() for k, v in g.items()})
     encoder = None
     if "e" in state:
-        encoder = Encoder(size, channels, int(state["latent"]))
+        encoder = Encoder(size, {int(r): int(c) for r, c in state.get("partner_channels", state["channels"])}, int(state["latent"]))
         encoder.load_state_dict({k: v.float() for k, v in state["e"].items()})
         encoder.eval()
     return generator.eval(), encoder

@@ -69,9 +69,15 @@ def render(gar, head, sampler, count, seed, batch=32):
 
 
 def load_renders(path, head):
-    """(`FaceSet`, w [N,L] or None); `path` may name several files, joined by commas, if none of them knows w."""
+    """(`FaceSet`, w [N,L] or None); `path` may name several files, joined by commas. w is NaN where a file does not know it."""
     files = [np.load(p) for p in path.split(",")]
-    data = {k: np.concatenate([f[k] for f in files]) for k in files[0].files}
+    data = {k: np.concatenate([f[k] for f in files]) for k in files[0].files if k != "w"}
+    sizes = {f["w"].shape[1] for f in files if "w" in f.files}
+    if len(sizes) > 1:
+        raise ValueError(f"{path}: their w have {sorted(sizes)} numbers: they come from several renderers")
+    if sizes:
+        data["w"] = np.concatenate([f["w"] if "w" in f.files else np.full((len(f["yaw"]), *sizes), np.nan, np.float16)
+                                    for f in files])
     n, size = data["image"].shape[:2]
     rotation = rotation_matrix(data["yaw"], data["pitch"], np.zeros(n)).astype(np.float32)
     points = np.einsum("nij,nlj->nli", rotation, head.landmarks(data["identity"], data["expression"]))[..., :2]

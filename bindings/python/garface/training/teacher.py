@@ -64,7 +64,7 @@ class Teacher:
         if render_w is not None and render_w.shape[1] != self.latent:
             raise ValueError(f"the renders' w has {render_w.shape[1]} numbers, the renderer's {self.latent}: "
                              "they come from another renderer")
-        known = [k for k in (self.codes, render_w) if k is not None]
+        known = [k[np.isfinite(k[:, 0])] for k in (self.codes, render_w) if k is not None]
         self.scale = float(np.std(np.concatenate(known))) if known else 1.0
 
     def _read(self, encoder, portraits, head, cache):
@@ -90,7 +90,8 @@ class Teacher:
                               ((kind == RENDER) & ~mirror, self.render_w)):
             if chosen.any() and table is not None:
                 target[chosen], known[chosen] = table[source[chosen]] - mean, 1
-        return target / self.scale, known
+        known[~np.isfinite(target[:, 0])] = 0
+        return np.where(known[:, None] > 0, target / self.scale, 0).astype(np.float32), known
 
 
 class RenderMatch:

@@ -75,8 +75,8 @@ def produce(arguments, seed, channel, stop):
                 pass
 
 
-def to_input(images):
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+def to_input(images, device="cpu"):
+    return torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def losses(output, target):

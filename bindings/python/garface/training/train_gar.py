@@ -30,16 +30,30 @@ from .data import CENTRE_Y_MM, HALF_MM
 from .draws import Draw
 from .judges import LANDMARK_UNIT, Judges, landmark_difference, masked_difference
 from .material import Material, prepare
-from .networks import Discriminator, Encoder, Generator, channels_last, grow, pyramid
+from .networks import Discriminator, Encoder, Generator, channels_last, grow, load_gar_file, pyramid
 from .normals import HeadModel
 from .regularisers import PathLength, mix_styles, r1_penalty
 
 CODES = 128          # random codes compared with the photos' in a step
+COARSEST = 64        # the smallest level that has to be a picture, beside the one below the last
 LUMINANCE = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 
 
+SIDES = (4, 8, 16, 32, 64, 128, 256)
+
+
 def channel_table(base, least=8):
-    return {r: base if r <= 16 else max(least, base * 16 // r) for r in (4, 8, 16, 32, 64, 128, 256)}
+    return {r: base if r <= 16 else max(least, base * 16 // r) for r in SIDES}
+
+
+def renderer_channels(a):
+    """{side: channels} of the renderer: --channels, or what follows from --base and --least."""
+    return dict(zip(SIDES, a.channels)) if a.channels else channel_table(a.base, a.least)
+
+
+def partner_channels(a):
+    """Those of discriminator and encoder, which nobody has to ship."""
+    return channel_table(a.partner_base, a.least) if a.partner_base else renderer_channels(a)
 
 
 def luminance(x):
@@ -66,15 +80,27 @@ def feature_weight(landmarks, size, strength):
     return 1 + strength * bump[:, None].clamp(max=1)
 
 
+def coarse_difference(pictures, photos, inside, weight):
+    """Mean difference of the levels from COARSEST to below the last to the photo reduced, and to the whole picture reduced."""
+    whole, total, count = pictures[-1], 0.0, 0
+    for picture in reversed(pictures[:-1]):
+        photos, inside, weight, whole = (F.avg_pool2d(v, 2) for v in (photos, inside, weight, whole))
+        if count and picture.shape[-1] < COARSEST:
+            break
+        difference = (picture - photos).abs() + (picture - whole).abs() / 2
+        total, count = total + inside_mean(difference, (inside == 1).to(inside.dtype), weight), count + 1
+    return total / count
+
+
 class Trainer:
     """Networks, optimisers and one training step."""
 
     def __init__(self, a, device, rank=0, world=1, landmark_mean=None):
         self.a, self.device, self.rank, self.world = a, device, rank, world
-        channels = channel_table(a.base, a.least)
+        channels, partners = renderer_channels(a), partner_channels(a)
         self.g, self.average = (Generator(a.size, channels, a.latent, a.depth, a.style_maps) for _ in range(2))
-        self.d = Discriminator(a.size, channels)
-        self.e, self.average_e = (Encoder(a.size, channels, a.latent) for _ in range(2))
+        self.d = Discriminator(a.size, partners)
+        self.e, self.average_e = (Encoder(a.size, partners, a.latent) for _ in range(2))
         files = {"normals": a.normals_network, "landmarks": a.landmark_network, "identity": a.identity_network}
         self.judges = Judges(a.size, files, landmark_mean)
         for module in (self.g, self.average, self.d, self.e, self.average_e, self.judges.own):
@@ -89,17 +115,25 @@ class Trainer:
         adam = torch.optim.Adam
         mapping = list(self.g.style.parameters())
         own = {id(p) for p in mapping}
-        rest = [p for p in [*self.g.parameters(), *self.e.parameters()] if id(p) not in own]
-        rate = a.rate * lazy["g"]
-        self.og = adam([{"params": rest, "lr": rate}, {"params": mapping, "lr": rate * a.mapping_rate}],
+        rest = [p for p in self.g.parameters() if id(p) not in own]
+        self.og = adam([{"params": rest}, {"params": mapping}, {"params": list(self.e.parameters())}],
                        betas=(a.momentum, 0.99 ** lazy["g"]))
-        self.od = adam(self.d.parameters(), lr=a.rate * lazy["d"], betas=(0.0, 0.99 ** lazy["d"]))
-        self.oj = adam(self.judges.own.parameters(), lr=a.rate / 2, betas=(0.9, 0.99))
+        self.od = adam(self.d.parameters(), betas=(0.0, 0.99 ** lazy["d"]))
+        self.oj = adam(self.judges.own.parameters(), betas=(0.9, 0.99))
+        self.lazy = lazy
+        self.set_rates(a.rate)
         self.parts = {"g": self.g, "ge": self.average, "d": self.d, "e": self.e, "ee": self.average_e, "judges": self.judges.own,
                       "og": self.og, "od": self.od, "oj": self.oj, "codes": self.codes}
         self.step = self.seen = 0
         self.layers = [2 ** ((k + 5) // 2) for k in range(self.g.layer_count)]
         distributed.broadcast(torch.nn.ModuleList([self.g, self.average, self.d, self.e, self.average_e, self.judges]), world)
+
+    def set_rates(self, rate, renderer=1.0):
+        """Learning rates of all parts; `renderer`: its own, relative (0 while its partners learn about it)."""
+        encoder = rate * self.lazy["g"]
+        for group, value in zip(self.og.param_groups, (encoder * renderer, encoder * renderer * self.a.mapping_rate, encoder)):
+            group["lr"] = value
+        self.od.param_groups[0]["lr"], self.oj.param_groups[0]["lr"] = rate * self.lazy["d"], rate / 2
 
     def draw(self):
         return Draw(self.a.seed, self.step, self.device, self.rank, self.world, self.g.rows)
@@ -116,7 +150,13 @@ class Trainer:
         self.paths.means = state["paths"].cpu()
 
     def start_from(self, path):
-        """Begin with the networks of a state of the same or a smaller picture size."""
+        """Begin with the networks of a state of the same or a smaller picture size, or with the renderer of a weight file."""
+        if path.endswith(".safetensors"):
+            found = load_gar_file(path).to(self.device).state_dict()
+            for generator in (self.g, self.average):
+                grow(generator, None, found, None)
+            self.average.load_state_dict(self.g.state_dict())
+            return
         state = torch.load(path, map_location=self.device, weights_only=True)
         for generator, name in ((self.g, "g"), (self.average, "ge")):
             grow(generator, self.d, state[name], state["d"])
@@ -132,7 +172,7 @@ class Trainer:
         def half(module):
             return {k: v.half() for k, v in module.state_dict().items()}
         torch.save({"g": half(self.average), "e": half(self.average_e), "seen": self.seen, "channels": list(self.g.channels.items()),
-                    "latent": self.a.latent}, os.path.join(folder, "ema.pt"))
+                    "partner_channels": list(partner_channels(self.a).items()), "latent": self.a.latent}, os.path.join(folder, "ema.pt"))
         state = {n: p.state_dict() for n, p in self.parts.items()}
         state |= {"it": self.step, "seen": self.seen, "augment": self.augment.probability, "paths": self.paths.means}
         torch.save(state, os.path.join(folder, "state.tmp"))
@@ -172,7 +212,8 @@ class Trainer:
         if a.augment_target:
             self.augment.adapt(distributed.mean(real_score.sign().mean().item(), self.world), b)
         if self.step // a.judge_every % 16 == 0:
-            penalty = r1_penalty(lambda p, m: self.d(self.augment(p, m, draw)), x, n)
+            pair = self.augment(x, n, draw)      # the resampling itself has no second derivative on every device
+            penalty = r1_penalty(lambda p, m: self.d(torch.cat([p, m], 1)), pair[:, :3], pair[:, 3:])
             self.optimise(self.od, penalty * 8 * a.r1 * a.size ** 2 / 4)
         return {"D": loss.item(), "augment": self.augment.probability}
 
@@ -211,11 +252,10 @@ class Trainer:
                                        pyramid(torch.cat([n2, n3, fitted])), noise)
             judged, wide, rebuilt = pictures[-1].split([len(n2), len(n3), len(fitted)])
             own = rebuilt[:len(x)]
-            if a.half_weight:      # the level below is a picture of its own, with which a fit can begin
+            if a.level_weight:      # the levels below the last are pictures of their own, with which a fit can begin
                 known_colours = len(x) + (len(t) if turned else 0)
-                half = pictures[-2][len(n2) + len(n3):][:known_colours]
-                small, reach = (F.avg_pool2d(v[:known_colours], 2) for v in (photos, inside))
-                terms["half l1"] = inside_mean((half - small).abs(), reach, F.avg_pool2d(weight[:known_colours], 2))
+                terms["levels l1"] = coarse_difference([p[len(n2) + len(n3):][:known_colours] for p in pictures],
+                                                       *(v[:known_colours] for v in (photos, inside, weight)))
             terms["l1"] = ((own - x).abs() * weight[:len(x)]).mean()
             features = self.d.features(torch.cat([own, n], 1))
             with torch.no_grad():
@@ -241,7 +281,7 @@ class Trainer:
             self.codes.add(distributed.gather(w[:len(x)].detach().float().cpu(), self.world))
             terms["codes"] = self.codes.loss(self.g.style(draw.everywhere(CODES, a.latent)))
         rebuilt_loss = (terms["l1"] + terms["match"] / 2 + a.turned_weight * terms.get("turned l1", 0.0)
-                        + a.half_weight * terms.get("half l1", 0.0) + a.crop_weight * terms.get("crop l1", 0.0))
+                        + a.level_weight * terms.get("levels l1", 0.0) + a.crop_weight * terms.get("crop l1", 0.0))
         loss = (a.adversarial * terms.get("adv", 0.0) + a.reconstruction * rebuilt_loss
                 + a.consistency * terms["shape fake"] + a.landmark_weight * (terms["points fake"] + terms["other z"])
                 + a.identity_weight * terms["person moved"] + a.codes_weight * terms["codes"] + 1e-3 * spread)
@@ -254,7 +294,8 @@ class Trainer:
             self.optimise(self.oj, sum(lessons.values()))
         if a.path_weight and self.step % a.path_every == 0:
             terms["path"] = self.path_step(material, draw)
-        return {k: float(torch.as_tensor(v).detach()) for k, v in (terms | lessons).items()}
+        terms |= lessons
+        return dict(zip(terms, torch.stack([torch.as_tensor(v, device=self.device).detach().float() for v in terms.values()]).tolist()))
 
     def path_step(self, material, draw):
         count = max(2 * self.world, self.a.batch // self.a.path_shrink)
@@ -270,6 +311,8 @@ class Trainer:
         """One step of everything; the losses, means over the processes."""
         draw = self.draw()
         losses = {}
+        if self.a.rest:
+            self.set_rates(self.a.rate, float(self.step >= self.a.rest))
         if self.a.adversarial and self.step % self.a.judge_every == 0:
             losses = self.discriminate(material, draw)
         losses |= self.generate(material, draw)
@@ -348,17 +391,22 @@ def arguments(argv=None):
     parser.add_argument("--turned", help="files of `turned`, joined by commas: views beyond the portraits")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="folder for checkpoints")
-    parser.add_argument("--start-from", help="state.pt of the same or a smaller size to begin with")
+    parser.add_argument("--start-from", help="state.pt of the same or a smaller size to begin with, or a renderer's weight file "
+                        "(.safetensors)")
     parser.add_argument("--size", type=int, default=64, help="side of the rendered picture")
     parser.add_argument("--minutes", type=float, default=0, help="stop after this time (0: never)")
     parser.add_argument("--steps", type=int, default=0, help="stop at this step (0: never)")
     parser.add_argument("--batch", type=int, default=16, help="over all processes; a multiple of 16 times their number")
     parser.add_argument("--base", type=int, default=128, help="channels at 4x4; halved from 32x32 on")
     parser.add_argument("--least", type=int, default=8, help="fewest channels of a level")
+    parser.add_argument("--channels", type=lambda text: [int(n) for n in text.split(",")], help="channels at 4, 8, 16 ... px instead, "
+                        "joined by commas")
+    parser.add_argument("--partner-base", type=int, default=0, help="channels at 4x4 of discriminator and encoder (0: as the renderer)")
     parser.add_argument("--latent", type=int, default=256)
     parser.add_argument("--depth", type=int, default=4, help="layers of the mapping network")
     parser.add_argument("--style-maps", type=int, default=8, help="channels of the normal injection's first layer (3: none)")
     parser.add_argument("--rate", type=float, default=0.001, help="Adam's rate; the readers learn at half of it")
+    parser.add_argument("--rest", type=int, default=0, help="first steps in which the renderer rests and its partners learn about it")
     parser.add_argument("--adversarial", type=float, default=1.0, help="weight of the game (0: the discriminator rests and "
                         "only its features are compared)")
     parser.add_argument("--judge-every", type=int, default=1, help="steps between the discriminator's")
@@ -379,7 +427,8 @@ def arguments(argv=None):
     parser.add_argument("--reconstruction", type=float, default=12.0, help="weight of the photo's reconstruction")
     parser.add_argument("--feature-weight", type=float, default=2.0, help="how much more the eyes and the mouth weigh in it")
     parser.add_argument("--turned-weight", type=float, default=0.5, help="turned views, relative to the photos")
-    parser.add_argument("--half-weight", type=float, default=0.5, help="the picture of the level below the last, relative to the photos")
+    parser.add_argument("--level-weight", type=float, default=0.5, help="pictures of the levels from 64 px to below the last, relative to "
+                        "the photos")
     parser.add_argument("--crop-weight", type=float, default=0.5, help="grey crops, relative to the photos")
     parser.add_argument("--average", type=float, default=2500, help="photos after which half of the averaged weights is renewed")
     for judge in ("normals", "landmark", "identity"):

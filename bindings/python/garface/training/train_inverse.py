@@ -14,6 +14,7 @@ OUT: ema.pt (averaged weights), state.pt (to resume), curves.jsonl, curves.png, 
 green, landmark head yellow, model red).
 """
 import argparse
+import copy
 import functools
 import glob
 import os
@@ -34,12 +35,14 @@ from .inverse_losses import Geometry, losses, weighted_mean
 from .networks import channels_last
 from .normals import HeadModel
 from .renders import load_renders
+from .revive import express_landmarks, revive
 from .scenes import TRAINING_PICTURES, package_pictures
 from .teacher import RenderMatch, Teacher
 from .train_detector import average, to_input
 
-MIX = {PORTRAIT: 0.22, CROP: 0.40, RENDER: 0.29, NEGATIVE: 0.09}
+MIX = {PORTRAIT: 0.17, CROP: 0.34, RENDER: 0.42, NEGATIVE: 0.07}
 FALSE_ALARMS = 300
+CALIBRATION = 512      # crops that set a revived network's normalisation
 
 
 def load_sets(arguments):
@@ -74,8 +77,20 @@ def chunk_maker(arguments, sets=None):
     return make
 
 
-def principal_landmarks(network, labels):
-    """Let the landmark head start at the mean, in units of the principal deviations."""
+def initial_network(arguments, latent, sets):
+    """A new network, or that of --initial: a checkpoint, or a weight file, whose normalisation four chunks of crops set."""
+    path = arguments.initial
+    if not path:
+        return InverseNetwork(latent)
+    if not path.endswith(".safetensors"):
+        return load_inverse(path, latent)
+    make = chunk_maker(arguments, sets)
+    images = to_input(np.concatenate([make(k)[0] for k in range(max(1, CALIBRATION // arguments.chunk))]))
+    return revive(path, images, arguments.width, latent, arguments.seed)
+
+
+def principal_landmarks(labels):
+    """(mean [136], basis [136,136] in units of the principal deviations) of the labels' landmarks."""
     known = labels[labels[:, FIELDS["kind"]][:, 0] != NEGATIVE][:, FIELDS["landmarks"]]
     mean = known.mean(0)
     _, s, vt = np.linalg.svd(known - mean, full_matrices=False)
@@ -83,8 +98,7 @@ def principal_landmarks(network, labels):
     deviation[:len(s)] = np.maximum(s / np.sqrt(len(known)), 0.003)
     basis = np.eye(136)
     basis[:, :len(s)] = vt.T
-    network.landmark_mean.copy_(torch.from_numpy(mean))
-    network.landmark_basis.copy_(torch.from_numpy(basis * deviation))
+    return torch.from_numpy(mean).float(), torch.from_numpy(basis * deviation).float()
 
 
 def rate_at(step, steps, highest):
@@ -92,8 +106,8 @@ def rate_at(step, steps, highest):
     return float(highest * min(1.0, (step + 1) / 200) * max(0.003, 0.5 + 0.5 * np.cos(np.pi * min(1.0, step / steps))))
 
 
-def perturbed(images, labels, rng, plan, rank, world, mirror):
-    """Fresh mirroring and exposure at every use: (network input [b,3,S,S], label rows [b,LABELS]) of the rank's slice.
+def perturbed(images, labels, rng, plan, rank, world, mirror, device="cpu"):
+    """Fresh mirroring and exposure at every use: (network input [b,3,S,S] on the device, label rows [b,LABELS]) of the rank's slice.
 
     The draw is the whole batch's, of which the rank takes its part.
     """
@@ -101,40 +115,39 @@ def perturbed(images, labels, rng, plan, rank, world, mirror):
         rng.random(plan.batch) < 0.5, np.exp(rng.normal(0, 0.12, (plan.batch, 1, 1, 1))),
         rng.normal(0, 0.1, (plan.batch, 1, 1, 1))))
     rows = np.where(flip[:, None], mirror_labels(labels, *mirror), labels).astype(np.float32)
-    x = to_input(images)
-    x = torch.where(torch.from_numpy(flip)[:, None, None, None], x.flip(3), x)
-    return (x * torch.from_numpy(gain).float() + torch.from_numpy(offset).float()).clamp(-1, 1), rows
+    flip, gain, offset = (torch.from_numpy(v).to(device) for v in (flip, gain.astype(np.float32), offset.astype(np.float32)))
+    x = to_input(images, device)
+    x = torch.where(flip[:, None, None, None], x.flip(3), x)
+    return (x * gain + offset).clamp(-1, 1), rows
 
 
 class InverseTrainer:
     """Network, average and optimiser; one training step on this rank's slice of a batch."""
 
-    def __init__(self, arguments, plan, head, teacher=None, match=None, rank=0, world=1, device="cpu"):
+    def __init__(self, arguments, plan, head, network, teacher=None, match=None, rank=0, world=1, device="cpu"):
         self.a, self.plan, self.rank, self.world, self.device = arguments, plan, rank, world, torch.device(device)
         self.teacher, self.match, self.geometry = teacher, match, Geometry(head, device)
         self.mirror = head.identity_mirror()[0], head.expression_swap()
-        latent = teacher.latent if teacher else arguments.latent
-        torch.manual_seed(arguments.seed)
-        self.network, self.ema = (self._new(latent) for _ in range(2))
-        self.ema.load_state_dict(self.network.state_dict())
+        self.network = channels_last(network).to(self.device).train()
+        self.ema = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=arguments.rate, weight_decay=2e-2)
         self.step = 0
 
-    def _new(self, latent):
-        network = load_inverse(self.a.initial, latent) if self.a.initial else InverseNetwork(latent)
-        return channels_last(network).to(self.device).train()
-
     def begin(self, labels):
         """Before the first step of a new run; `labels` of the first pool, the same on every rank."""
-        if not self.a.initial:
-            principal_landmarks(self.network, labels)
+        mean, basis = principal_landmarks(labels)
+        if not self.a.initial:                                  # the head starts at the mean
+            self.network.landmark_mean.copy_(mean)
+            self.network.landmark_basis.copy_(basis)
+        elif self.a.initial.endswith(".safetensors"):           # a weight file keeps no basis
+            express_landmarks(self.network, mean, basis)
         distributed.broadcast(self.network, self.world)
         self.ema.load_state_dict(self.network.state_dict())
 
     def train_step(self, images, labels, rng):
         """{name: loss term} of this rank; their mean over the ranks is the whole batch's."""
-        x, rows = perturbed(images, labels, rng, self.plan, self.rank, self.world, self.mirror)
-        x = x.to(self.device).contiguous(memory_format=torch.channels_last)
+        x, rows = perturbed(images, labels, rng, self.plan, self.rank, self.world, self.mirror, self.device)
+        x = x.contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(self.step, self.a.steps, self.a.rate)
         with self._amp():
@@ -156,7 +169,7 @@ class InverseTrainer:
         self.optimizer.step()
         self.step += 1
         average(self.ema, self.network, min(0.998, self.step / (self.step + 20)))
-        return {k: v.item() for k, v in terms.items()}
+        return dict(zip(terms, torch.stack([v.detach() for v in terms.values()]).tolist()))
 
     def _amp(self):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.a.bf16 or self.device.type == "cuda")
@@ -271,7 +284,9 @@ def train(arguments):
         teacher = Teacher(arguments.gar, training_portraits(portraits), render_w, head, arguments.cache, device)
         if arguments.render_weight > 0:
             match = RenderMatch(teacher, head, {PORTRAIT: training_portraits(portraits), CROP: training_crops(crops)})
-    trainer = InverseTrainer(arguments, plan, head, teacher, match, rank, world, device)
+    torch.manual_seed(arguments.seed)
+    network = initial_network(arguments, teacher.latent if teacher else arguments.latent, sets)
+    trainer = InverseTrainer(arguments, plan, head, network, teacher, match, rank, world, device)
     state = os.path.join(arguments.out, "state.pt")
     if os.path.exists(state):
         trainer.load(state)
@@ -331,7 +346,8 @@ def main(argv=None):
                              "--gar; 0: off, as it costs as many forward and backward passes of the renderer)")
     parser.add_argument("--detector", help="weight file of the face detector: its false alarms become negatives")
     parser.add_argument("--backgrounds", help="folder of pictures without faces; default: those inside scikit-image, -learn")
-    parser.add_argument("--initial", help="checkpoint (ema.pt) whose weights a new run starts from")
+    parser.add_argument("--initial", help="checkpoint (ema.pt) or weight file (.safetensors) whose weights a new run starts from")
+    parser.add_argument("--width", type=float, default=1.0, help="channels as a multiple of those of the weight file --initial")
     whole("--latent", default=256, help="size of w when no --gar is given")
     whole("--steps", default=40000, help="length of the run; the learning rate falls to zero over it")
     whole("--until", help="stop and save at this step of them; the run can be resumed")

@@ -1,10 +1,12 @@
-"""Portraits seen anew: the photo as a texture on its fitted head, posed, shaped and expressed differently.
+"""Photos seen anew: the picture as a texture on its fitted head, posed, shaped and expressed differently.
 
 Gives crops with exactly known parameters, wide yaw, closed eyes and open mouths before any renderer is trained. Parts of
-the head that the photo does not show borrow the mirror image's texture.
+the head that the photo does not show borrow the mirror image's texture. Portraits, or with --crops the grey crops, which
+are shown as far as they reach.
 usage: python -m garface.training.turned --head HEAD.npz --portraits DIR --cache DIR --out TURNED.npz
 """
 import argparse
+import dataclasses
 import multiprocessing
 import os
 import time
@@ -13,7 +15,8 @@ import cv2
 import numba
 import numpy as np
 
-from .data import CENTRE_Y_MM, HALF_MM, PORTRAIT_SIZE, load_portraits, rotation_matrix, training_portraits
+from .data import CENTRE_Y_MM, HALF_MM, PORTRAIT_SIZE, load_crops, load_portraits, rotation_matrix, training_crops, training_portraits
+from .material import aligned_crops
 from .normals import HeadModel, _vertex_normals
 from .renders import GeometrySampler
 from .scenes import TRAINING_PICTURES, noise_texture, gradient, package_pictures
@@ -54,11 +57,16 @@ def _texture_map(v, tri, uv, source, size, depth, out):
 
 
 class Turner:
-    """Makes new views of aligned portraits."""
+    """Makes new views of aligned photos.
 
-    def __init__(self, head, portraits, sampler, pictures):
+    portraits: a `FaceSet` whose pictures [N,S,S,3] are the aligned frame; inside: where each shows its photo [N,S,S], 0 or 1
+    (None: everywhere). outward: keep to the side the photo shows, from where it stands outwards.
+    """
+
+    def __init__(self, head, portraits, sampler, pictures, inside=None, outward=False):
         from scipy.spatial import cKDTree
         self.head, self.portraits, self.sampler, self.pictures = head, portraits, sampler, pictures
+        self.inside, self.outward = inside, outward
         self.partner = cKDTree(head.mean).query(head.mean * np.array([-1, 1, 1], np.float32))[1].astype(np.int32)
         self.jaw = head.expression_names.index("jawOpen")
         part = head.part[head.triangles[:, 0]]
@@ -79,6 +87,8 @@ class Turner:
         if rng.random() < 0.7:
             expression = self.sampler.sample_expression(rng)
         yaw = np.radians(rng.uniform(-58, 58) if rng.random() < 0.65 else rng.normal(0, 15))
+        if self.outward:
+            yaw = np.copysign(yaw, self.portraits.yaw[i])
         return i, identity.astype(np.float32), expression, yaw, self.portraits.pitch[i] * 0.5 + np.radians(rng.normal(-2, 10))
 
     def batch(self, rng, count):
@@ -91,11 +101,12 @@ class Turner:
         after = self.head.vertices(identity, expression)
         old = rotation_matrix(p.yaw[index], p.pitch[index], 0.0).astype(np.float32)
         new = rotation_matrix(yaw, pitch, 0.0).astype(np.float32)
-        pictures = np.stack([self._view(rng, p.images[i], b @ r.T, a @ s.T, e[self.jaw] - p.expression[i][self.jaw])
+        pictures = np.stack([self._view(rng, i, b @ r.T, a @ s.T, e[self.jaw] - p.expression[i][self.jaw])
                              for i, b, r, a, s, e in zip(index, before, old, after, new, expression)])
         return pictures, identity, expression, yaw, pitch
 
-    def _view(self, rng, photo, before, after, opened):
+    def _view(self, rng, i, before, after, opened):
+        photo = self.portraits.images[i]
         size, tri = photo.shape[0], self.head.triangles
         normals = np.empty_like(before)
         _vertex_normals(before, tri, normals)
@@ -113,9 +124,10 @@ class Turner:
             middle = slice(size * 5 // 16, size * 11 // 16)
             light = float(np.clip(photo[middle, middle].mean() / 140, 0.3, 1.3))
             for name, colour in INSIDE_MOUTH.items():
-                skin[np.isin(triangle, self.mouth[name])] = np.clip(np.array(colour) * light, 0, 255).astype(np.uint8)
+                shade = np.array(colour) if self.inside is None else np.full(3, np.mean(colour))      # crops are grey
+                skin[np.isin(triangle, self.mouth[name])] = np.clip(shade * light, 0, 255).astype(np.uint8)
         canvas = photo
-        if rng.random() < 0.4:
+        if rng.random() < (0.4 if self.inside is None else 0.7):
             piece = self.pictures[rng.integers(len(self.pictures))]
             if rng.random() < 0.5:
                 canvas = noise_texture(rng, size) if rng.random() < 0.5 else gradient(rng, size)
@@ -123,18 +135,26 @@ class Turner:
                 piece = np.repeat(piece[:, :, None], 3, 2) if piece.ndim == 2 else piece
                 canvas = cv2.resize(piece, (size, size), interpolation=cv2.INTER_AREA)
         mask = cv2.GaussianBlur((triangle >= 0).astype(np.float32), (0, 0), 0.8)
-        mask = np.where(triangle >= 0, mask, 0)[..., None]
+        mask = np.where(triangle >= 0, mask, 0)
+        if self.inside is not None:
+            mask *= cv2.remap(self.inside[i].astype(np.float32), out[:, :, 0], out[:, :, 1], cv2.INTER_LINEAR)
+        mask = mask[..., None]
         return (skin * mask + canvas * (1 - mask)).astype(np.uint8)
 
 
 _turner = None
 
 
-def _start(head_file, portraits, cache, size):
+def _start(head_file, portraits, crops, cache, size):
     global _turner
     cv2.setNumThreads(1)
-    head, faces = HeadModel(head_file), training_portraits(load_portraits(portraits, cache, size))
-    _turner = Turner(head, faces, GeometrySampler(faces, head.expression_names), package_pictures(TRAINING_PICTURES))
+    head, faces, inside = HeadModel(head_file), training_portraits(load_portraits(portraits, cache, size)), None
+    sampler = GeometrySampler(faces, head.expression_names)
+    if crops:
+        faces = training_crops(load_crops(crops, cache))
+        pictures, inside = (v[:, 0] for v in aligned_crops(faces, size))
+        faces = dataclasses.replace(faces, images=np.repeat(pictures[..., None], 3, 3))
+    _turner = Turner(head, faces, sampler, package_pictures(TRAINING_PICTURES), inside, outward=bool(crops))
 
 
 def _batch(task):
@@ -146,6 +166,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--head", required=True, help="head model (.npz)")
     parser.add_argument("--portraits", required=True, help="folder of the aligned colour portraits")
+    parser.add_argument("--crops", help="turn the grey crops of this folder instead")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True)
     parser.add_argument("--count", type=int, default=10000)
@@ -156,7 +177,7 @@ def main(argv=None):
     start = time.time()
     load_portraits(a.portraits, a.cache, a.size)      # decoded once, not by every process
     tasks = [((a.seed, k), min(32, a.count - k)) for k in range(0, a.count, 32)]
-    with multiprocessing.get_context("spawn").Pool(a.processes, _start, (a.head, a.portraits, a.cache, a.size)) as pool:
+    with multiprocessing.get_context("spawn").Pool(a.processes, _start, (a.head, a.portraits, a.crops, a.cache, a.size)) as pool:
         parts = pool.map(_batch, tasks, chunksize=1)
     data = dict(zip(("image", "identity", "expression", "yaw", "pitch"), (np.concatenate(p) for p in zip(*parts))))
     np.savez(a.out, **data)
