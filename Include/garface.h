@@ -231,7 +231,7 @@ typedef struct gar_options {
     gar_renderer_kind renderer;  /* GAR_RENDERER_GAR */
     uint32_t files;              /* GAR_WRITE_..., for gar_reconstruct_file; GAR_WRITE_STANDARD */
     bool all_faces;              /* gar_reconstruct_file: every face; the names of the files then open
-                                    with face1_, face2_, ...; false, which takes the largest */
+                                    with face1_, face2_, ...; false, which takes the most prominent */
     int32_t landmark_count;      /* 0, 5, 68, 468 or 478: how many points `landmarks` holds; 0 */
     const float *landmarks;      /* optional: u, v pairs in photo pixels, jaw points of 68 on the
                                     visible contour; finite, in the photo (cut faces may reach out)
@@ -386,7 +386,7 @@ gar_status gar_faces_detect(
     size_t *count);
 
 /* Reconstructs one face: the one that options->landmarks, ->face or ->box points at, else the
- * largest that is found. options->files and ->all_faces are not looked at.
+ * most prominent that is found. options->files and ->all_faces are not looked at.
  *
  * options   optional: NULL takes the defaults
  * out       receives the handle; release it with gar_result_release
@@ -402,7 +402,7 @@ gar_status gar_reconstruct(
  *
  * images    `count` of them, 1 to 64; each photo needs working memory of its own, about 100 MB with GAR
  * faces     optional: [count] where the faces are; those of size 0 are searched, and so are all where NULL;
- *           the largest face of a photo is taken
+ *           the most prominent face of a photo is taken: large, certain and near the middle
  * options   optional: `renderer`, `schedule`, `seed` and `progress` are looked at
  * results   [count] receives handles, NULL for photos without a face; release each with
  *           gar_result_release. Losses and stages of a result are those of all photos together
@@ -577,7 +577,7 @@ typedef struct gar_tracker_options {
                                    nothing is smoothed and there is no lag; 1 */
     bool keep_frames;           /* whether frames are kept for gar_tracker_write, 1.5 kB each; true */
     const float *identity;      /* optional: [I] who it is, where that is known: nothing is held back; NULL */
-    const gar_face *face;       /* optional: the face to follow, in the first frame; NULL: the largest */
+    const gar_face *face;       /* optional: the face to follow, in the first frame; NULL: the most prominent */
 } gar_tracker_options;
 
 /* Fills the defaults given above. Does nothing for NULL. Any thread. Since 0.1. */

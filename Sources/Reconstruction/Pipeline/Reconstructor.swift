@@ -143,7 +143,7 @@ public final class Reconstructor {
                 let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
                 if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
             }
-            return Array(distinct(places).prefix(options.maximumFaces))
+            return Array(distinct(places, in: photo).prefix(options.maximumFaces))
         }
         var places: [Place] = []
         // The search's time goes into small faces. Where the largest face is all that is wanted, large ones are looked for
@@ -167,11 +167,14 @@ public final class Reconstructor {
         Place(frame: frame, estimate: try aligner.estimate(photo, frame), start: .parameters, box: nil)
     }
 
-    /// Largest first, a doubtful one counting for less; places that moved onto the same face become one.
-    private func distinct(_ places: [Place]) -> [Place] {
+    /// Largest first, one that is doubtful or far from the middle counting for less; places that moved onto the same face become one.
+    private func distinct(_ places: [Place], in photo: RGBImage) -> [Place] {
         func prominence(_ place: Place) -> Double {
             let certainty = (place.box?.score ?? 1) * probability(place.estimate.faceLogit)
-            return place.frame.size * certainty * certainty
+            let distance = hypot(
+                place.frame.centreX - Double(photo.width - 1) / 2, place.frame.centreY - Double(photo.height - 1) / 2)
+            let halfSides = distance / (Double(min(photo.width, photo.height)) / 2)
+            return place.frame.size * certainty * certainty * exp(-2 * min(1, halfSides * halfSides))
         }
         var kept: [Place] = []
         for place in places.sorted(by: { prominence($0) > prominence($1) }) {

@@ -145,7 +145,7 @@ def reconstruct_all(
     photo: ImageLike, *, models: Models | None = None, renderer: str = "gar", seed: int = 0, schedule: Any = None,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Reconstructs every face of a photo, largest first; options as for `reconstruct`, `progress` once per face."""
+    """Reconstructs every face of a photo, the most prominent first; options as for `reconstruct`, `progress` once per face."""
     image, models = as_image(photo), as_models(models)
     return [
         reconstruct(image, models=models, renderer=renderer, face=face, seed=seed, schedule=schedule, progress=progress)
@@ -175,7 +175,7 @@ def reconstruct_file(
     ``reconstruct(photo, models=models).write(folder)``.
 
     Args:
-        all_faces: every face that is found, not the largest only; the names of the files then open with face1_,
+        all_faces: every face that is found, not the most prominent only; the names of the files then open with face1_,
             face2_, ... It does not go with landmarks, face or box.
         files: which files to write, see `Result.write`. All of them are written, or none.
 
