@@ -111,7 +111,7 @@ def test_in_a_browser(folder, result, tmp_path):
     # Turned, moved, and in grey, it looks another way; turned back, the same.
     assert np.abs(seen["turned"] - front).mean() > 4 and np.array_equal(seen["again"], front)
     neutral_and_open = np.abs(seen["open"] - front)
-    assert neutral_and_open[38:60].mean() > 3 > neutral_and_open[8:20].mean()
+    assert neutral_and_open[38:60].mean() > max(3, 1.5 * neutral_and_open[8:20].mean())
     assert np.ptp(seen["shape"][head], axis=1).mean() < 0.6 * np.ptp(front[head], axis=1).mean()
     assert seen["sliders"] == 55 and seen["photo"] == [512, 512]
     assert seen["drawn"] > 1000 and "total" in seen["legend"]
