@@ -33,20 +33,21 @@ let package = Package(
         .target(
             name: "CImageCodecs", cSettings: codecSettings,
             linkerSettings: [.linkedLibrary("png")] + (hasJPEG ? [.linkedLibrary("jpeg")] : [])),
-        .target(name: "CVectorKernels"),
         .target(name: "CViewPage", exclude: ["page"], cSettings: [.unsafeFlags(["-std=c23"])]),
         .target(name: "CDefaultModels", exclude: ["models"], cSettings: [.unsafeFlags(["-std=c23"])]),
 
-        // Vector code for the renderer's convolutions, used where the processor has AVX-512
-        .target(name: "CKernels"),
+        // Vector code: convolutions of planar maps without oneDNN and bases of heads (AVX2 or AVX-512); the renderer in blocks of
+        // 16 channels and the rasteriser (AVX-512)
+        .target(name: "CVectorKernels"),
+        .target(name: "CWideKernels"),
 
         // The method, bottom to top
         .target(
-            name: "Numerics", dependencies: ["COpenBLAS", "CVectorKernels", "CKernels"] + (hasOneDNN ? ["COneDNN"] : []),
+            name: "Numerics", dependencies: ["COpenBLAS", "CVectorKernels", "CWideKernels"] + (hasOneDNN ? ["COneDNN"] : []),
             swiftSettings: numericsSettings, linkerSettings: hasOneDNN ? [.linkedLibrary("dnnl")] : []),
         .target(name: "FaceModel", dependencies: ["Numerics", "CDefaultModels"]),
-        .target(name: "Rasterizer", dependencies: ["Numerics", "CKernels", "FaceModel"]),
-        .target(name: "Renderer", dependencies: ["Numerics", "CKernels", "CDefaultModels"]),
+        .target(name: "Rasterizer", dependencies: ["Numerics", "CWideKernels", "FaceModel"]),
+        .target(name: "Renderer", dependencies: ["Numerics", "CWideKernels", "CDefaultModels"]),
         .target(name: "Inversion", dependencies: ["Numerics", "FaceModel", "CDefaultModels"]),
         .target(name: "Fitting", dependencies: ["Numerics", "FaceModel", "Rasterizer", "Renderer", "Inversion"]),
         .target(

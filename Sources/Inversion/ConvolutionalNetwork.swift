@@ -27,25 +27,28 @@ public final class ConvolutionalNetwork<T: Scalar>: @unchecked Sendable {
     public var levelCount: Int { layers.count { $0.isLevel } }
 
     /// Working memory for pictures [1,3,height,width].
-    public func context(height: Int, width: Int) throws -> ConvolutionalContext<T> {
-        try ConvolutionalContext(self, height: height, width: width)
+    /// - Parameter levels: stop at this many of the network's levels; nil: run all of it.
+    public func context(height: Int, width: Int, levels: Int? = nil) throws -> ConvolutionalContext<T> {
+        try ConvolutionalContext(self, height: height, width: width, levels: levels)
     }
 }
 
 /// One evaluation of a network: all its memory. One thread at a time.
 public final class ConvolutionalContext<T: Scalar> {
     public let network: ConvolutionalNetwork<T>
-    /// Every layer's output [1,C,h,w], after its activation.
+    /// The output [1,C,h,w] of every layer that is run, after its activation.
     let outputs: [Tensor<T>]
     private let convolutions: [Convolution<T>]
     private var gradients: [Tensor<T>] = []
 
-    init(_ network: ConvolutionalNetwork<T>, height: Int, width: Int) throws {
+    init(_ network: ConvolutionalNetwork<T>, height: Int, width: Int, levels: Int?) throws {
         self.network = network
         var convolutions: [Convolution<T>] = []
         var outputs: [Tensor<T>] = []
         var size = (height, width)
-        for weights in network.weights {
+        var left = levels ?? .max
+        for (weights, layer) in zip(network.weights, network.layers) where left > 0 {
+            if layer.isLevel { left -= 1 }
             let convolution = try weights.convolution(height: size.0, width: size.1)
             let output = Tensor<T>(convolution.outputShape)
             size = (output.shape[2], output.shape[3])
@@ -57,7 +60,7 @@ public final class ConvolutionalContext<T: Scalar> {
     }
 
     /// The outputs of the marked layers, [1,C,h,w] each.
-    public var levels: [Tensor<T>] { network.layers.indices.filter { network.layers[$0].isLevel }.map { outputs[$0] } }
+    public var levels: [Tensor<T>] { outputs.indices.filter { network.layers[$0].isLevel }.map { outputs[$0] } }
     public var last: Tensor<T> { outputs[outputs.count - 1] }
 
     /// Sets up the memory of `backward`, which would otherwise be allocated on its first call.
@@ -78,7 +81,7 @@ public final class ConvolutionalContext<T: Scalar> {
 
     /// The gradient to the input, overwritten, given the gradients to the levels (nil for none), after `forward`.
     public func backward(dLevels: [Tensor<T>?], dInput: UnsafeMutablePointer<T>) {
-        precondition(dLevels.count == network.levelCount)
+        precondition(dLevels.count == levels.count)
         prepareBackward()
         var level = dLevels.count
         var reached = false

@@ -19,7 +19,7 @@ public final class PerceptualLoss<T: Scalar> {
     private let dReduced: [Tensor<T>]
 
     /// - Parameters:
-    ///   - levelWeights: one per level of the network; 0 leaves a level out.
+    ///   - levelWeights: one per level of the network; 0 leaves a level out, and what comes after the last other one is not run.
     ///   - largestSide: a square picture with a larger, even side is halved for the network; nil: never.
     public init(
         _ network: ConvolutionalNetwork<T>, height: Int, width: Int, levelWeights: [T], largestSide: Int? = nil
@@ -38,7 +38,8 @@ public final class PerceptualLoss<T: Scalar> {
         }
         reduced = sides.map { Tensor([1, 3, $0, $0]) }
         dReduced = sides.map { Tensor([1, 3, $0, $0]) }
-        context = try network.context(height: height >> sides.count, width: width >> sides.count)
+        let run = 1 + (levelWeights.lastIndex { $0 != 0 } ?? 0)
+        context = try network.context(height: height >> sides.count, width: width >> sides.count, levels: run)
         context.prepareBackward()
         let levels = context.levels
         targets = levels.map { Tensor($0.shape) }

@@ -1,4 +1,4 @@
-import CKernels
+import CWideKernels
 
 /// The triangles that may show at all, found once for a pose, and of those the ones that may cover a pixel's centre at some
 /// size of picture. Nothing that shows is missed: the rasteriser decides, in double precision, about what is left.

@@ -96,9 +96,9 @@ public final class FitObjective<T: Scalar> {
             boundedExpression: head.head.expressionPrior == .unitInterval)
         photometric = size > 0 ? PhotometricLoss(size: size) : nil
         if size > 0, let features = perceptualNetwork?.features {
-            let levels = features.levelCount
+            let levels = max(1, features.levelCount - Self.levelsLeftOut)
             let loss = try PerceptualLoss(
-                features, height: size, width: size, levelWeights: Array(repeating: 1 / T(levels), count: levels),
+                features, height: size, width: size, levelWeights: (0..<features.levelCount).map { $0 < levels ? 1 / T(levels) : 0 },
                 largestSide: perceptualNetwork?.inputSize)
             loss.setTarget(cut.pointer, mask: inside.pointer)
             perceptual = loss
@@ -112,6 +112,10 @@ public final class FitObjective<T: Scalar> {
         dMasked = Tensor([3, max(1, size), max(1, size)])
         featureWorkspace = Tensor([1, 3, max(1, size), max(1, size)])
     }
+
+    /// The network's last levels, maps of 4 to 12 pixels a side, hold nearly all of its weights and most of the loss's time: fits are as good
+    /// without them.
+    private static var levelsLeftOut: Int { 2 }
 
     /// A class so that a caller can read the last evaluation's terms without copying.
     public final class TermsBox { public fileprivate(set) var value = EnergyTerms() }

@@ -1,4 +1,4 @@
-import CKernels
+import CWideKernels
 
 /// A 3x3 convolution of single-precision maps whose channels lie in blocks of 16, `[channels / 16][height][width][16]` for
 /// each sample: what the renderer works with where the processor has AVX-512, so that nothing is reordered between layers.

@@ -1,4 +1,4 @@
-import CKernels
+import CWideKernels
 
 /// A 3x3 convolution between few channels of ordinary maps with its activation, by code of its own (AVX-512): general
 /// libraries are built for many channels and reach half of what the processor can do here.

@@ -1,4 +1,4 @@
-import CKernels
+import CWideKernels
 import Numerics
 
 /// A renderer at work in single precision where the processor has AVX-512 and all numbers of channels are multiples of 16:

@@ -1,4 +1,4 @@
-import CKernels
+import CWideKernels
 import Numerics
 
 /// One render layer at work on a batch, its maps in blocks of 16 channels: what its backward pass needs from the forward pass.
