@@ -1,4 +1,5 @@
 """Readers of linear face models, each on a small file of exactly its layout."""
+import os
 import struct
 
 import numpy as np
@@ -371,3 +372,13 @@ def test_matlab_files_that_claim_too_much(tmp_path):
     (tmp_path / "m.mat").write_bytes(start + struct.pack("<II", 14, len(body)) + body)
     with pytest.raises(ConversionError, match="whole numbers"):
         MatFile(tmp_path / "m.mat").triangles("tl")
+
+
+@pytest.mark.parametrize("kind", ("basel-2009", "basel-2017", "surrey", "flame", "deep3d", "facewarehouse"))
+def test_devices_and_pipes_are_refused_at_once(kind, tmp_path, mapping, capsys):
+    """They have no end to read to, or no writer to wait for."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for source in ("/dev/zero", str(pipe)):
+        assert main([kind, source, str(tmp_path / "out.safetensors")]) != 0
+        assert "not a regular file" in capsys.readouterr().err

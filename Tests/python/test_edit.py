@@ -200,6 +200,22 @@ def test_results_of_edits_are_results(result, models, photo, tmp_path):
     assert difference(result.edit(look_seed=2).texture, result.texture).mean() > 2
 
 
+def test_coefficients_without_measure_are_refused(result, saved, tmp_path):
+    data = saved.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    for name in ("identity", "expression"):
+        huge = np.array(getattr(result, name))
+        huge[0] = 101
+        with pytest.raises(garface.InvalidArgumentError, match=f"{name} holds 101"):
+            result.edit(**{name: huge})
+        assert header[name]["dtype"] == "F32"
+        at = 8 + size + header[name]["data_offsets"][0]
+        (tmp_path / "huge.safetensors").write_bytes(data[:at] + np.float32(1e38).tobytes() + data[at + 4:])
+        with pytest.raises(garface.NumericalError, match="not finite"):
+            garface.load_result(tmp_path / "huge.safetensors")
+
+
 def test_load_result(result, saved, photo, pixels, models, tmp_path):
     loaded = garface.load_result(saved, photo, models=models)
     for name in ("identity", "expression", "w_plus", "noise", "camera", "vertices_posed", "landmarks"):

@@ -101,6 +101,10 @@ public struct FaceEdit: Sendable {
                     .invalidArgument, "edit: \(what) has \(given.count) coefficients, expected \(own.count) finite numbers")
             }
         }
+        if let bad = replacement?.first(where: { abs($0) > Self.limit }) {
+            throw GarfaceError(
+                .invalidArgument, "edit: \(name) holds \(bad), expected coefficients from \(-Self.limit) to \(Self.limit)")
+        }
         var result = replacement ?? own
         if share != 0 {
             guard let other else { throw GarfaceError(.invalidArgument, "edit: a share of another \(name) needs the other face") }

@@ -16,6 +16,7 @@ from .head_file import Head
 from .landmark_mapping import built_in
 from .landmark_places import Places
 from .problem import ConversionError
+from .regular_file import check_regular
 
 # Vertices of model2017-1_bfm_nomouth.h5, whose mapping eos publishes.
 VERTICES_2017_NOMOUTH = 53149
@@ -35,6 +36,7 @@ def read(source: str | os.PathLike[str], places: Places | None = None, year: str
     import h5py
 
     path = os.fspath(source)
+    check_regular(path)
     try:
         with h5py.File(path, "r") as file:
             return _read(path, file, places, year)

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import struct
 
 import numpy as np
 
 from .problem import ConversionError
+from .regular_file import read_regular
 
 LARGEST_FILE = 1 << 31
 
@@ -17,13 +17,7 @@ class CerealFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        try:
-            size = os.path.getsize(path)
-            if size > LARGEST_FILE:
-                raise ConversionError(f"{self.path}: has {size} bytes, expected at most {LARGEST_FILE}")
-            self.data = pathlib.Path(path).read_bytes()
-        except OSError as problem:
-            raise ConversionError(f"{self.path}: cannot be read: {problem.strerror}") from None
+        self.data = read_regular(path, LARGEST_FILE)
         self.position = 0
 
     @property

@@ -11,6 +11,9 @@ import pathlib
 import numpy as np
 
 from .problem import ConversionError
+from .regular_file import read_regular
+
+LARGEST_FILE = 1 << 31
 
 
 def read_expression_pca(folder: str | os.PathLike[str], vertices: int) -> tuple[np.ndarray, np.ndarray]:
@@ -18,18 +21,14 @@ def read_expression_pca(folder: str | os.PathLike[str], vertices: int) -> tuple[
     path = pathlib.Path(folder) / "Exp_Pca.bin"
     deviations = _deviations(pathlib.Path(folder) / "std_exp.txt")
     width = 3 * vertices
-    try:
-        with open(path, "rb") as f:
-            size = os.fstat(f.fileno()).st_size
-            count = int(np.frombuffer(f.read(4).ljust(4, b"\0"), "<i4")[0])
-            expected = 4 + 4 * width * (1 + max(count, 0))
-            if not 1 <= count <= 1000 or size != expected:
-                raise ConversionError(
-                    f"{path}: {size} bytes and {count} components, but {count} components on {vertices} vertices take "
-                    f"{expected} bytes")
-            values = np.frombuffer(f.read(), "<f4").astype(np.float64)
-    except OSError as problem:
-        raise ConversionError(f"{path}: cannot be read: {problem.strerror}") from None
+    data = read_regular(path, LARGEST_FILE)
+    count = int(np.frombuffer(data[:4].ljust(4, b"\0"), "<i4")[0])
+    expected = 4 + 4 * width * (1 + max(count, 0))
+    if not 1 <= count <= 1000 or len(data) != expected:
+        raise ConversionError(
+            f"{path}: {len(data)} bytes and {count} components, but {count} components on {vertices} vertices take "
+            f"{expected} bytes")
+    values = np.frombuffer(data[4:], "<f4").astype(np.float64)
     if len(deviations) < count:
         raise ConversionError(f"{path}: has {count} components, but std_exp.txt only {len(deviations)} deviations")
     basis = values[width:].reshape(count, vertices, 3) * deviations[:count, None, None]
@@ -38,10 +37,7 @@ def read_expression_pca(folder: str | os.PathLike[str], vertices: int) -> tuple[
 
 def _deviations(path: pathlib.Path) -> np.ndarray:
     try:
-        if path.stat().st_size > 1 << 20:
-            raise ConversionError(f"{path}: is too large for a list of standard deviations")
-        return np.array([float(x) for x in path.read_text("utf-8").split()])
-    except OSError as problem:
-        raise ConversionError(f"{path}: cannot be read: {problem.strerror}") from None
+        text = read_regular(path, 1 << 20, "a list of standard deviations has at most").decode("utf-8")
+        return np.array([float(x) for x in text.split()])
     except ValueError:
         raise ConversionError(f"{path}: expected numbers separated by white space") from None

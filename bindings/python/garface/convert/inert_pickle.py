@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import pathlib
 import pickle
 import zipfile
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .problem import ConversionError
+from .regular_file import read_regular
 
 LARGEST_FILE = 1 << 31
 LARGEST_UNPACKED = 1 << 32
@@ -216,12 +216,7 @@ def read_pickle(data: bytes, source: str) -> Any:
 def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The named values of a .pkl, .npz or .npy file, inert; numbers as arrays, what cannot be read as None."""
     source = os.fspath(path)
-    try:
-        if os.path.getsize(path) > LARGEST_FILE:
-            raise ConversionError(f"{source}: is larger than {LARGEST_FILE} bytes")
-        data = pathlib.Path(path).read_bytes()
-    except OSError as problem:
-        raise ConversionError(f"{source}: cannot be read: {problem.strerror}") from None
+    data = read_regular(path, LARGEST_FILE)
     if data[:4] == b"PK\x03\x04":
         return _npz(data, source)
     found = _npy(data, source) if data[:6] == b"\x93NUMPY" else read_pickle(data, source)

@@ -14,10 +14,10 @@ from __future__ import annotations
 import importlib.resources
 import math
 import os
-import pathlib
 
 from .landmark_places import Places
 from .problem import ConversionError
+from .regular_file import read_regular
 
 LARGEST_FILE = 1 << 20
 
@@ -25,12 +25,7 @@ LARGEST_FILE = 1 << 20
 def read_mapping(path: str | os.PathLike[str]) -> Places:
     """The landmarks of a user's mapping file."""
     try:
-        size = os.path.getsize(path)
-        if size > LARGEST_FILE:
-            raise ConversionError(f"{path}: has {size} bytes; a landmark mapping has at most {LARGEST_FILE}")
-        text = pathlib.Path(path).read_text("utf-8")
-    except OSError as problem:
-        raise ConversionError(f"{path}: cannot be read: {problem.strerror}") from None
+        text = read_regular(path, LARGEST_FILE, "a landmark mapping has at most").decode("utf-8")
     except UnicodeDecodeError:
         raise ConversionError(f"{path}: is not a text file; expected lines of landmark and vertex numbers") from None
     return parse_mapping(text, os.fspath(path))

@@ -7,13 +7,13 @@ stepped over.
 from __future__ import annotations
 
 import os
-import pathlib
 import struct
 import zlib
 
 import numpy as np
 
 from .problem import ConversionError
+from .regular_file import read_regular
 
 LARGEST_FILE = 1 << 31
 LARGEST_FIELD = 1 << 32     # bytes, when unpacked
@@ -34,13 +34,7 @@ class MatFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        try:
-            size = os.path.getsize(path)
-            if size > LARGEST_FILE:
-                raise ConversionError(f"{self.path}: has {size} bytes, expected at most {LARGEST_FILE}")
-            data = pathlib.Path(path).read_bytes()
-        except OSError as problem:
-            raise ConversionError(f"{self.path}: cannot be read: {problem.strerror or problem}") from None
+        data = read_regular(path, LARGEST_FILE)
         if data[512:520] == b"\x89HDF\r\n\x1a\n" or data[:8] == b"\x89HDF\r\n\x1a\n":
             raise ConversionError(f"{self.path}: is a .mat file of version 7.3; save it again with -v7")
         # Arrays of real numbers; None for fields that hold something else.

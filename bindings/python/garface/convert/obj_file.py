@@ -2,24 +2,18 @@
 from __future__ import annotations
 
 import os
-import pathlib
 
 import numpy as np
 
 from .problem import ConversionError
+from .regular_file import read_regular
 
 LARGEST_FILE = 1 << 28
 
 
 def read_obj(path: str | os.PathLike[str], faces: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (V, 3) and triangles (F, 3) from 0; polygons become fans. Texture coordinates, normals, groups are skipped."""
-    try:
-        size = os.path.getsize(path)
-        if size > LARGEST_FILE:
-            raise ConversionError(f"{path}: has {size} bytes, expected at most {LARGEST_FILE}")
-        lines = pathlib.Path(path).read_text("utf-8", "replace").splitlines()
-    except OSError as problem:
-        raise ConversionError(f"{path}: cannot be read: {problem.strerror}") from None
+    lines = read_regular(path, LARGEST_FILE).decode("utf-8", "replace").splitlines()
     vertices: list[list[float]] = []
     triangles: list[tuple[int, int, int]] = []
     for number, line in enumerate(lines, 1):
