@@ -176,8 +176,8 @@ struct PhotographedHead {
     private static let full: Float = 0.45, spent: Float = 0.15
 
     /// Surface that moves less against the face as a whole, mm, shows the photo at whatever angle it is seen: the first even
-    /// where the mesh says that it is hidden.
-    private static let still: Float = 0.3, near: Float = 4
+    /// where the mesh says that it is hidden, the last on lids, which carry lashes where skin should come out.
+    private static let still: Float = 0.3, near: Float = 7, nearOfLids: Float = 4
 
     /// - Parameter pixelsPerMM: of the face in the photo.
     /// - Returns: the attributes with the way back from where an edit puts the vertices, photo pixels.
@@ -191,8 +191,9 @@ struct PhotographedHead {
             // Seen from elsewhere, near things pass before far ones; what only moves in the picture keeps its colours.
             let moved = common.residual(places[v], edited[v]) / pixelsPerMM
             result[at + Attribute.still] = expf(-moved * moved / (Self.still * Self.still))
+            let near = Self.near + attributes[at + Attribute.lid] * (Self.nearOfLids - Self.near)
             result[at + Attribute.confidence] = max(
-                result[at + Attribute.confidence], seen[v] * expf(-moved * moved / (Self.near * Self.near)))
+                result[at + Attribute.confidence], seen[v] * expf(-moved * moved / (near * near)))
             let shift = follows[v] * (places[v] - edited[v])
             result[at + Attribute.shift] = shift.x
             result[at + Attribute.shift + 1] = shift.y
