@@ -20,8 +20,10 @@ struct FaceCompositor {
     struct Edited {
         var mesh: Mesh
         var camera: Camera<Double>
-        /// GAR's picture of it.
+        /// GAR's picture of it, in the plane as the photo has it: a turned picture is another one for GAR.
         var render: BicubicPicture
+        /// From the photo to there, radians, counter-clockwise about where the camera has the model's origin.
+        var upright: Double
         /// 0 the look as it was, 1 another one.
         var lookChange: Float
         /// How much of the photo's detail goes along.
@@ -34,8 +36,6 @@ struct FaceCompositor {
     private static let cells = 160, samples = 3
     /// What GAR may change in brightness and in colour on skin that it shows before and after: beyond, it errs.
     private static let brightness: Float = 0.15, tint: Float = 0.04
-    /// Surface that moves less than this, mm, shows the photo at whatever angle it is seen.
-    private static let still: Float = 0.7
     /// Pixels that are worked on at a time.
     private static let stripPixels = 1 << 19
 
@@ -93,7 +93,8 @@ struct FaceCompositor {
             }
             grid = window(n)
             pixelsPerMM = Float(frame.size / (2 * compositor.aligned.half))
-            attributes = compositor.source.attributes(edited: PhotographedHead.places(edited.mesh, edited.camera))
+            attributes = compositor.source.attributes(
+                edited: PhotographedHead.places(edited.mesh, edited.camera), pixelsPerMM: pixelsPerMM)
 
             let fine = window(n * m)
             let after = try HeadRaster(
@@ -109,7 +110,7 @@ struct FaceCompositor {
                     let p = y * n * m + x, cell = (y / m) * n + x / m
                     if after.buffer.ids[p] >= 0 { covered[cell] += part }
                     if after.buffer.ids[p] >= 0 || before.ids[p] >= 0 { head[cell] += part }
-                    let c = part * carried[A.count * p + A.confidence]
+                    let c = part * max(carried[A.count * p + A.confidence], carried[A.count * p + A.still])
                     weight[cell] += c
                     known[2 * cell] += c * carried[A.count * p]
                     known[2 * cell + 1] += c * carried[A.count * p + 1]
@@ -155,26 +156,31 @@ struct FaceCompositor {
             var carried = [Float](repeating: 0, count: A.count * raster.buffer.pixelCount)
             raster.buffer.interpolate(attributes, channels: A.count, triangles: raster.mesh.triangles, into: &carried)
             let place = AffinePlace(compositor.frame)
+            let rendered = AffinePlace(compositor.frame, edited.camera, turned: edited.upright)
             carried.withUnsafeBufferPointer { carried in
                 for p in 0..<raster.buffer.pixelCount {
                     let u = Float(window.x + (Double(p % window.width) + 0.5) * window.step - 0.5)
                     let v = Float(window.y + (Double(p / window.width) + 0.5) * window.step - 0.5)
-                    body(p, shade(u, v, place, carried.baseAddress! + A.count * p))
+                    body(p, shade(u, v, place, rendered, carried.baseAddress! + A.count * p))
                 }
             }
         }
 
-        /// - Parameter a: what the surface under the pixel carries; zeros beside the head.
-        private func shade(_ u: Float, _ v: Float, _ place: AffinePlace, _ a: UnsafePointer<Float>) -> Shade {
+        /// - Parameters:
+        ///   - place, rendered: to GAR's pictures of the face before and after.
+        ///   - a: what the surface under the pixel carries; zeros beside the head.
+        private func shade(
+            _ u: Float, _ v: Float, _ place: AffinePlace, _ rendered: AffinePlace, _ a: UnsafePointer<Float>
+        ) -> Shade {
             typealias A = PhotographedHead.Attribute
             let source = compositor.source
             let x = (u + 0.5 - Float(grid.x)) / Float(grid.step) - 0.5, y = (v + 0.5 - Float(grid.y)) / Float(grid.step) - 0.5
-            let confidence = a[A.confidence]
+            let confidence = max(a[A.confidence], a[A.still])
             let own = SIMD2(a[A.shift], a[A.shift + 1])
             let shift = confidence * own + (1 - confidence) * SIMD2(flow.sample(x, y, 0), flow.sample(x, y, 1))
 
             var result = Shade()
-            let inFrame = place.ndc(u, v)
+            let inFrame = rendered.ndc(u, v)
             let rim = max(0, min(1, (1 - Float(max(abs(inFrame.x), abs(inFrame.y)))) / 0.12))
             if a[A.face] > 0 && rim > 0 {
                 result.weight = a[A.face] * smoothStep((coverage.sample(x, y, 0) - 0.5) / 0.45) * rim
@@ -184,19 +190,18 @@ struct FaceCompositor {
             result.drawn = source.photo.colour(u + shift.x, v + shift.y)
             guard result.weight > 0 else { return result }
 
-            let look = edited.lookChange, foreign = a[A.foreign]
+            let look = edited.lookChange, foreign = a[A.foreign], eye = a[A.eye]
             let now = edited.render.colour(inFrame: inFrame)
             let was = source.render.colour(inFrame: place.ndc(u + shift.x, v + shift.y))
             let free = 1 - (1 - foreign) * (1 - look)
-            let change = free * (now - was) + (1 - free) * Self.limited(now - was)
-            // Made new: GAR's colours, if they are such as this skin has, else the skin's own.
+            // GAR's eyes are too coarse to tell the photo's how to change.
+            let change = (1 - eye * (1 - look)) * (free * (now - was) + (1 - free) * Self.limited(now - was))
+            // Made new: GAR's colours, if they are such as this skin has, else the skin's own, or those of the eye.
             var made = now + SIMD3(a[A.correction], a[A.correction + 1], a[A.correction + 2])
-            let trust = max(source.palette.trust(made) * (1 - a[A.lid]), foreign, look)
+            let trust = max(source.palette.trust(made) * (1 - a[A.lid]) * (1 - eye), foreign, look)
             let base = SIMD3(a[A.base], a[A.base + 1], a[A.base + 2])
             made = trust * made + (1 - trust) * base
-            let moved = (own * own).sum().squareRoot() / pixelsPerMM / FaceCompositor.still
-            let seen = moved < 3 ? a[A.seen] * expf(-moved * moved) : 0
-            let carried = max(confidence, seen) * edited.detail * (1 - look)
+            let carried = confidence * edited.detail * (1 - look)
             result.face = carried * (result.drawn + change) + (1 - carried) * made
             if let tone { result.face += look * SIMD3(tone.sample(x, y, 0), tone.sample(x, y, 1), tone.sample(x, y, 2)) }
             return result
@@ -214,6 +219,20 @@ struct FaceCompositor {
 /// Photo pixels to a frame's square, without sines in between.
 private struct AffinePlace {
     private let origin, right, down: SIMD2<Double>
+
+    /// - Parameter angle: a turn in the photo before, counter-clockwise about the camera's origin.
+    init(_ frame: Similarity, _ camera: Camera<Double>, turned angle: Double) {
+        let plain = AffinePlace(frame)
+        guard angle != 0 else {
+            self = plain
+            return
+        }
+        let c = cos(angle), s = sin(angle)
+        // Down is v.
+        right = c * plain.right - s * plain.down
+        down = s * plain.right + c * plain.down
+        origin = plain.origin + camera.tx * (plain.right - right) + camera.ty * (plain.down - down)
+    }
 
     init(_ frame: Similarity) {
         func at(_ u: Double, _ v: Double) -> SIMD2<Double> {

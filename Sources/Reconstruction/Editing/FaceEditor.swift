@@ -61,7 +61,10 @@ public final class FaceEditor {
     /// The edited face in the photo.
     public func apply(_ edit: FaceEdit) throws -> EditedFace {
         let face = try edited(edit)
-        let planes = try planes(face), change = lookChange(face)
+        let planes = try planes(face), change = lookChange(face), own = original.pose
+        var rolledBack = face
+        rolledBack.pose.roll = own.roll
+        let upright = face.pose.roll == own.roll ? planes : try self.planes(rolledBack)
         // Everything is made of the new parameters, then the photo of everything.
         func result(in picture: RGBImage) throws -> ReconstructionResult {
             try ReconstructionResult(
@@ -72,8 +75,8 @@ public final class FaceEditor {
         let picture = try FaceCompositor(source: source().head, frame: face.frame, aligned: original.alignedFrame).composite(
             photo,
             .init(
-                mesh: place.posed, camera: place.camera, render: BicubicPicture(planes: planes, side: renderer.side),
-                lookChange: change, detail: edit.detail))
+                mesh: place.posed, camera: place.camera, render: BicubicPicture(planes: upright, side: renderer.side),
+                upright: own.roll - face.pose.roll, lookChange: change, detail: edit.detail))
         return EditedFace(result: try result(in: picture), photo: picture, keepsLook: change == 0)
     }
 

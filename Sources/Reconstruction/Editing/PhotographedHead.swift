@@ -1,4 +1,5 @@
 import FaceModel
+import Glibc
 import Inversion
 import Numerics
 import Rasterizer
@@ -23,11 +24,12 @@ struct PhotographedHead {
         static let confidence = 2  // how far the photo shows it
         static let correction = 3  // 3: what to add to GAR's colours, carried on smoothly from where both are seen
         static let face = 6  // 1 on the face, 0 on the rest of the head and where hair hides it
-        static let seen = 7  // not hidden, at whatever angle
+        static let still = 7  // 1 where nothing moves but in the picture: whatever can be seen the photo shows
         static let base = 8  // 3: the photo's colours, carried on
-        static let foreign = 11  // 1 on eyes, teeth and mouth
-        static let lid = 12  // 1 around the eyes: GAR's hardly close
-        static let count = 13
+        static let foreign = 11  // 1 on teeth, in the mouth and on eyes that the photo does not show
+        static let eye = 12  // 1 on the other eyes
+        static let lid = 13  // 1 around the eyes: GAR's hardly close
+        static let count = 14
     }
 
     /// Millimetres from the nose tip within which a vertex belongs to the face, and where it no longer does.
@@ -48,11 +50,15 @@ struct PhotographedHead {
         let places = Self.places(mesh, result.camera)
         let skin = (0..<count).map { mesh.isSkin($0) }
         let known = (0..<count).map { skin[$0] ? view.confidence[$0] : 0 }
-        let seen = (0..<count).map { view.colour(view.places[$0]) }
+        // Eyes and teeth are meshed so finely that some of their vertices seem hidden among seen ones.
+        let closed = neighbours.mean(neighbours.least(neighbours.greatest(view.confidence)))
+        let confidence = (0..<count).map { skin[$0] ? view.confidence[$0] : closed[$0] }
+        let knownEye = Self.knownEyes(mesh, confidence)
+        let colours = (0..<count).map { view.colour(view.places[$0]) }
 
         var differences = [SIMD3<Float>](repeating: .zero, count: count)
         for v in 0..<count where known[v] > 0 {
-            differences[v] = seen[v] - render.colour(inFrame: result.frame.ndc(u: Double(places[v].x), v: Double(places[v].y)))
+            differences[v] = colours[v] - render.colour(inFrame: result.frame.ndc(u: Double(places[v].x), v: Double(places[v].y)))
         }
         let total = known.reduce(0, +)
         func mean(_ values: [SIMD3<Float>]) -> SIMD3<Float> {
@@ -61,16 +67,19 @@ struct PhotographedHead {
         let corrections = neighbours.spread(
             differences, confidence: known, stiffness: Self.correctionStiffness, initial: mean(differences))
         // A vertex beside one that is seen counts, for the surface between them is.
-        let shown = neighbours.mean(view.isSeen.map { $0 ? 1 : 0 })
-        let palette = Palette(seen, weights: Self.middle(result.models.head, known, radius: Self.skinRadius))
-        var bare = (0..<count).map { known[$0] > 0 ? 1 - known[$0] * (1 - palette.trust(seen[$0])) : 1 }
+        seen = neighbours.mean(view.isSeen.map { $0 ? 1 : 0 }).map { $0 > 0 ? 1 : 0 }
+        let palette = Palette(colours, weights: Self.middle(result.models.head, known, radius: Self.skinRadius))
+        var bare = (0..<count).map { known[$0] > 0 ? 1 - known[$0] * (1 - palette.trust(colours[$0])) : 1 }
         for _ in 0..<4 { bare = neighbours.mean(bare) }
 
         let head = result.models.head
         let nose = Self.noseDistance(head), lids = Self.lids(head, skin)
         // Lashes and the shadow of the brow are not what a closed lid shows.
-        let plain = (0..<count).map { known[$0] * (1 - lids[$0]) * palette.trust(seen[$0]) }
-        let bases = neighbours.spread(seen, confidence: plain, stiffness: Self.baseStiffness, initial: mean(seen))
+        let inner = neighbours.least(confidence)
+        let plain = (0..<count).map { v in
+            skin[v] ? known[v] * (1 - lids[v]) * palette.trust(colours[v]) : knownEye[v] > 0 ? inner[v] : 0
+        }
+        let bases = neighbours.spread(colours, confidence: plain, stiffness: Self.baseStiffness, initial: mean(colours))
         var attributes = [Float](repeating: 0, count: Attribute.count * count)
         for v in 0..<count {
             let at = Attribute.count * v
@@ -79,12 +88,12 @@ struct PhotographedHead {
                 // Teeth and eyes are not lit as the skin is.
                 attributes[at + Attribute.correction + c] = skin[v] ? corrections[v][c] : 0
             }
-            attributes[at + Attribute.confidence] = view.confidence[v]
+            attributes[at + Attribute.confidence] = confidence[v]
             let hair = smoothStep((nose[v] - Self.skinRadius) / (Self.hairRadius - Self.skinRadius)) * (1 - bare[v])
             attributes[at + Attribute.face] =
                 max(0, min(1, (Self.fadedRadius - nose[v]) / (Self.fadedRadius - Self.faceRadius))) * (1 - hair)
-            attributes[at + Attribute.seen] = shown[v] > 0 ? 1 : 0
-            attributes[at + Attribute.foreign] = skin[v] ? 0 : 1
+            attributes[at + Attribute.foreign] = skin[v] ? 0 : 1 - knownEye[v]
+            attributes[at + Attribute.eye] = knownEye[v]
             attributes[at + Attribute.lid] = lids[v]
         }
         // The head turns, the shoulders stay.
@@ -96,6 +105,8 @@ struct PhotographedHead {
         (self.render, self.mesh, self.places, self.attributes) = (render, mesh, places, attributes)
     }
 
+    /// [V] 1 where the photo shows the surface, at whatever angle, or that beside it.
+    private let seen: [Float]
     /// [V] 1 on the head, 0 on the shoulders.
     private let follows: [Float]
 
@@ -136,6 +147,20 @@ struct PhotographedHead {
         }
     }
 
+    /// [V] 1 on eyes of which the photo shows so much that the rest can be told from it, 0 on closed ones.
+    private static func knownEyes(_ mesh: Mesh, _ confidence: [Float]) -> [Float] {
+        var share = [Float](repeating: 0, count: mesh.vertexCount)
+        for part in Set(mesh.part) {
+            let eye = mesh.part.indices.filter { mesh.part[$0] == part && mesh.isEye($0) }
+            guard !eye.isEmpty else { continue }
+            // As much as an open eye shows.
+            let front = eye.reduce(Float(0)) { $0 + (mesh.normals[3 * $1 + 2] > 0.6 ? 1 : 0) }
+            let known = smoothStep((eye.reduce(0) { $0 + confidence[$1] } / max(1, front) - 0.15) / 0.25)
+            for v in eye { share[v] = known }
+        }
+        return share
+    }
+
     /// The eyeballs of the mean face: the parts that are called so.
     private static func eyes(_ head: HeadModel<Float>) -> [(centre: SIMD3<Float>, radius: Float)] {
         head.partNames.indices.filter { head.partNames[$0].lowercased().contains("eye") }.compactMap { part in
@@ -150,19 +175,32 @@ struct PhotographedHead {
     /// has none below the second: a strip of lashes is no lid.
     private static let full: Float = 0.45, spent: Float = 0.15
 
-    /// The attributes with the way back from where an edit puts the vertices, photo pixels.
-    func attributes(edited: [SIMD2<Float>]) -> [Float] {
+    /// Surface that moves less against the face as a whole, mm, shows the photo at whatever angle it is seen: the first even
+    /// where the mesh says that it is hidden, the last on lids, which carry lashes where skin should come out.
+    private static let still: Float = 0.3, near: Float = 7, nearOfLids: Float = 4
+
+    /// - Parameter pixelsPerMM: of the face in the photo.
+    /// - Returns: the attributes with the way back from where an edit puts the vertices, photo pixels.
+    func attributes(edited: [SIMD2<Float>], pixelsPerMM: Float) -> [Float] {
         var result = attributes
         let before = areas(places), after = areas(edited)
+        let faces = places.indices.map { attributes[Attribute.count * $0 + Attribute.face] * seen[$0] }
+        let common = InPlaneMotion(from: places, to: edited, weights: faces, width: pixelsPerMM)
         for v in places.indices {
             let at = Attribute.count * v
+            // Seen from elsewhere, near things pass before far ones; what only moves in the picture keeps its colours.
+            let moved = common.residual(places[v], edited[v]) / pixelsPerMM
+            result[at + Attribute.still] = expf(-moved * moved / (Self.still * Self.still))
+            let near = Self.near + attributes[at + Attribute.lid] * (Self.nearOfLids - Self.near)
+            result[at + Attribute.confidence] = max(
+                result[at + Attribute.confidence], seen[v] * expf(-moved * moved / (near * near)))
             let shift = follows[v] * (places[v] - edited[v])
             result[at + Attribute.shift] = shift.x
             result[at + Attribute.shift + 1] = shift.y
             if after[v] > before[v] {
                 let kept = smoothStep((before[v] / after[v] - Self.spent) / (Self.full - Self.spent))
                 result[at + Attribute.confidence] *= kept
-                result[at + Attribute.seen] *= kept
+                result[at + Attribute.still] *= kept
             }
         }
         return result

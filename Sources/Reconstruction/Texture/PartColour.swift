@@ -18,4 +18,6 @@ extension Mesh {
     }
 
     func isSkin(_ vertex: Int) -> Bool { partName(vertex).flatMap(PartColour.of) == nil }
+
+    func isEye(_ vertex: Int) -> Bool { partName(vertex)?.lowercased().contains("eye") == true }
 }

@@ -34,6 +34,9 @@ struct VertexNeighbours {
         return result
     }
 
+    /// The greatest of each vertex and those around it.
+    func greatest(_ values: [Float]) -> [Float] { least(values.map { -$0 }).map { -$0 } }
+
     /// The mean of each vertex and those around it.
     func mean(_ values: [Float]) -> [Float] {
         var result = values
