@@ -727,8 +727,9 @@ gar_status gar_result_edit(const gar_result *result, const gar_edit *edit, gar_r
  *           run together and need the count once: "yaw=-20:20:9,jawOpen=0:1". Names: yaw, pitch, roll,
  *           an expression, identity, expression and look (the gains), mix-identity, mix-expression, mix-look
  * which     GAR_PICTURE_PHOTO, or GAR_PICTURE_RENDER for GAR's pictures alone
- * folder    optional: receives the whole pictures as frame_0001.png, ..., all or none; frames that an
- *           earlier call left are removed; NULL
+ * folder    optional: receives the whole pictures as frame_0001.png, ..., all or none, and frames.json,
+ *           which names them; frames that an earlier call listed there are removed. Refused where a frame
+ *           would take the place of a picture that no sweep wrote, or of the photo; NULL
  * progress  optional
  * strip     optional where folder is given: receives the pictures side by side, 256 pixels a side where
  *           there is room, photos cut to the face; release it with gar_image_release

@@ -31,6 +31,9 @@ struct EditCommand: ParsableCommand {
                 --sweep jawOpen=0:0.7:25,yaw=0:10 --frames frames
 
             --result writes parameters, meshes and pictures of the edited face as reconstruct
+            Frames of an earlier sweep in that folder (listed in its frames.json) are
+            replaced; a picture that no sweep wrote is not, and one in the way is refused.
+
             does, to be looked at, or edited again. Several faces of one photo: give all their
             parameters; each is changed in the same way.
             """)
@@ -207,14 +210,16 @@ struct EditCommand: ParsableCommand {
 
         var picture = photo
         for (i, file) in parameters.enumerated() {
+        let film = try sweep.flatMap { sweep in try frames.map { try SweepFolder($0, count: sweep.count, photo: into) } }
+        defer { film?.discard() }
             let saved = try SavedParameters(file: SafetensorsFile(path: file)).result(loaded, photo: picture)
             let editor = try FaceEditor(saved.result, photo: saved.photo)
             if let sweep {
                 let row = try editor.sweep(sweep, of: edit, inPhoto: photo != nil, progress: { _, _ in !Interruption.isRequested }) {
-                    if frames != nil { try folder?.add(FaceEditor.frameName($0), ImageFile.encodePNG($1)) }
+                    try film?.add($0, $1)
                 }
                 if let strip { try ImageFile.write(row, to: strip) }
-                try folder?.commit(removing: FaceEditor.isFrameName)
+                try film?.commit()
                 return
             }
             guard photo != nil || result != nil else {
