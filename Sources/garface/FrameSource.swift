@@ -19,7 +19,7 @@ final class FrameSource {
             files = FileAccess.names(in: input).filter { !$0.hasPrefix(".") && BatchPhoto.isPicture($0) }
                 .sorted(by: Self.naturally).map { "\(input)/\($0)" }
         } else {
-            files = BatchPhoto.listed(try FileAccess.read(input, limit: 1 << 28)).map(\.path)
+            files = BatchPhoto.isPicture(input) ? [input] : try BatchPhoto.listed(in: input).map(\.path)
         }
     }
 

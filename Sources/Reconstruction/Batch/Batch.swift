@@ -166,15 +166,17 @@ public struct Batch: Sendable {
                         converged: result.converged))
                 guard goesOn() else { return nil }
             }
-            record.files = folder.names
+            (record.files, record.fileSizes) = (folder.names, folder.sizes)
             record.seconds = seconds() - begin
             try folder.add(BatchRecord.fileName, text: record.json.serialized(pretty: true) + "\n")
             try folder.commit(removing: names.contains)
         } catch {
             let failure = error as? GarfaceError ?? GarfaceError(.internalFailure, "\(error)")
             if failure.kind == .cancelled { return nil }
-            (record.failure, record.faces, record.files) = (failure, [], [])
+            (record.failure, record.faces, record.files, record.fileSizes) = (failure, [], [], [])
             record.seconds = seconds() - begin
+            // A photo that does not exist gets no folder, and the results of one that is gone stay.
+            if access(photo.path, F_OK) != 0 && errno != EACCES { return record }
             // Where even this cannot be written, the manifest has it.
             if let folder = try? OutputFolder(path) {
                 try? folder.add(BatchRecord.fileName, text: record.json.serialized(pretty: true) + "\n")
