@@ -13,6 +13,8 @@ public enum ViewPage {
     @discardableResult
     public static func write(folder: String, prefix: String = "") throws -> String {
         let files = try parts.map { try part($0, folder: folder, prefix: prefix) }
+        for i in 0..<2 { try checkPicture(files[i], "\(folder)/\(prefix)\(parts[i])") }
+        try GLBFile.check(files[2], name: "\(folder)/\(prefix)\(parts[2])")
         let path = "\(folder)/\(prefix)\(name)"
         try FileAccess.write(
             path, page(photo: files[0], normals: files[1], head: files[2], parameters: try parsed(files[3], "\(folder)/\(prefix)\(parts[3])")))
@@ -44,6 +46,13 @@ public enum ViewPage {
                 .fileNotFound,
                 "\(path): no such file; a view needs \(parts.joined(separator: ", ")), which reconstruct writes (pictures, maps, "
                     + "glb and parameters)")
+        }
+    }
+
+    /// Throws unless the picture is whole; a browser would show nothing.
+    private static func checkPicture(_ bytes: [UInt8], _ path: String) throws {
+        do { _ = try ImageFile.decode(bytes, name: path) } catch let error as GarfaceError where error.kind == .unsupportedFormat {
+            throw GarfaceError(.malformedFile, error.message)
         }
     }
 
