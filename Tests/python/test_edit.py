@@ -340,3 +340,22 @@ def test_wrong_edits_are_named(result, other, photo, models):
     with pytest.raises(garface.InvalidArgumentError, match="no look"):
         bare.edit(yaw=5)
     assert bare.edit(yaw=5, look_seed=1).render is not None
+
+
+def test_tool_spares_pictures(photo, saved, tmp_path):
+    """Without --into a file that is no render is not replaced; one that is, is."""
+    mine = tmp_path / "mine.png"
+    shutil.copy(photo, mine)
+
+    def edit(*arguments):
+        return subprocess.run([TOOL, "edit", saved, *map(str, arguments)], capture_output=True, text=True)
+
+    for arguments in (["--output", mine], ["--sweep", "yaw=0:1:2", "--strip", mine]):
+        done = edit(*arguments)
+        assert done.returncode == 2 and "mine.png: is there already" in done.stderr, done
+        assert mine.read_bytes() == photo.read_bytes()
+    for _ in range(2):
+        assert edit("--output", tmp_path / "render.png").returncode == 0
+        assert edit("--sweep", "yaw=0:1:2", "--strip", tmp_path / "strip.png").returncode == 0
+    for arguments in (["--output", tmp_path / "x.png", "--expression", ""], ["--sweep", "yaw=0:1:2,yaw=0:1", "--strip", tmp_path / "x.png"]):
+        assert edit(*arguments).returncode == 2 and not (tmp_path / "x.png").exists()
