@@ -134,6 +134,8 @@ def test_faces_and_errors(photo, tmp_path):
     for call in (lambda: garface.write_view(out), lambda: garface.write_view(out, face=7)):
         with pytest.raises(garface.MissingFileError, match="input.png"):
             call()
+    with pytest.raises(garface.MissingFileError, match="several results, give --face 1"):
+        garface.write_view(out)
     with pytest.raises(garface.InvalidArgumentError, match="face"):
         garface.write_view(out, face=-1)
     for name, damages in {

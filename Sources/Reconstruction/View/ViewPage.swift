@@ -44,9 +44,23 @@ public enum ViewPage {
         } catch let error as GarfaceError where error.kind == .fileNotFound {
             throw GarfaceError(
                 .fileNotFound,
-                "\(path): no such file; a view needs \(parts.joined(separator: ", ")), which reconstruct writes (pictures, maps, "
+                "\(path): no such file; \(prefix.isEmpty ? choices(folder) : "")a view needs \(parts.joined(separator: ", ")), which reconstruct writes (pictures, maps, "
                     + "glb and parameters)")
         }
+    }
+
+    /// The results of a folder that holds several, to choose from.
+    private static func choices(_ folder: String) -> String {
+        let end = "_" + parts[0]
+        let found = FileAccess.names(in: folder).filter { $0.hasSuffix(end) }.compactMap { name -> (word: String, number: Int)? in
+            for word in ["face", "photo"] where name.hasPrefix(word) {
+                return Int(name.dropFirst(word.count).dropLast(end.count)).map { (word, $0) }
+            }
+            return nil
+        }
+        guard !found.isEmpty else { return "" }
+        let words = found.sorted { ($0.word, $0.number) < ($1.word, $1.number) }.prefix(20).map { "--\($0.word) \($0.number)" }
+        return "the folder has several results, give \(words.joined(separator: " or ")); "
     }
 
     /// Throws unless the picture is whole; a browser would show nothing.
