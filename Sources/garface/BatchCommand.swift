@@ -98,6 +98,9 @@ struct BatchCommand: ParsableCommand {
                 "\(summary.done) of \(summary.records.count) photos done"
                     + (summary.wereThere > 0 ? " (\(summary.wereThere) before)" : "")
                     + (summary.failed > 0 ? ", \(summary.failed) failed" : "") + "; see \(output)/manifest.csv")
+            if summary.others > 0 {
+                print("\(summary.others) photos of the manifest before are not in this one; their results are still in \(output)")
+            }
         }
         if summary.failed > 0 { throw ExitCode(7) }
     }

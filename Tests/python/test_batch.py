@@ -189,6 +189,12 @@ def test_tool(photos, photo, tmp_path):
     assert done.returncode == 7 and "(4 before)" in done.stdout
     assert run("batch", "-", "-o", tmp_path / "one", "--quiet", *FAST_TOOL, input=f"{photos}/a.png\n").returncode == 0
     assert run("batch", photo, "-o", tmp_path / "file", *FAST_TOOL).returncode == 0
+    (photos / "hills.png").unlink()
+    (photos / "torn.png").unlink()
+    done = run("batch", photos, "-o", out, *FAST_TOOL)
+    assert done.returncode == 0 and "2 photos of the manifest before are not in this one" in done.stdout
+    done = run("batch", photos, "-o", out, *FAST_TOOL)
+    assert done.returncode == 0 and "manifest before" not in done.stdout
     for code, arguments in [
         (2, []), (2, [photos]), (2, [photos, "-o", out, "--jobs", 0]), (2, [photos, "-o", out, "--files", "x"]),
         (4, [tmp_path / "none.txt", "-o", out]), (5, [photos, "-o", photos / "notes.txt"]),
