@@ -437,19 +437,22 @@ void gar_batch_options_init(gar_batch_options *options);
  * of the call has working memory of its own; the models are shared. A photo that fails does not end the
  * batch.
  *
- * A folder's batch.json is written last and says which photo, files and options it is of: the same call
- * again does only what is missing, what failed, and photos or options that have changed. manifest.csv and
- * manifest.json in `output` have a row for each photo: "status" ("done" or "failed"), "code" and "error"
+ * A folder's batch.json is written last and says which photo, files (and their sizes) and options it is of:
+ * the same call again does only what is missing or of another size, what failed, and photos or options that
+ * have changed. A photo that does not exist gets no folder. manifest.csv and manifest.json in `output` have a
+ * row for each photo of the call: "status" ("done" or "failed"), "code" and "error"
  * (a gar_status and its name), "message", faces with their angles, files, and seconds.
  *
  * inputs    paths, `input_count` of them: each a .png, .jpg or .jpeg file, a folder, searched with all below
- *           it, or a text file with a path in each line
+ *           it, or a UTF-8 text file with a path in each line (empty lines and those with # in front are
+ *           skipped)
  * options   optional: `renderer`, `schedule`, `files`, `all_faces` and `seed` are looked at; `progress` is
  *           not; with landmarks, face or box: GAR_INVALID_ARGUMENT
  * batch     optional: NULL takes the defaults
  * done, failed  optional: how many photos are done, and have failed, earlier calls included
- * Errors    GAR_FILE_NOT_FOUND, GAR_FILE_UNREADABLE (an input that is no photo), GAR_FILE_UNWRITABLE
- *           (`output`), GAR_MALFORMED_FILE (the schedule), GAR_CANCELLED (the manifest then has what was done)
+ * Errors    GAR_FILE_NOT_FOUND (also: no photo in any input), GAR_FILE_UNREADABLE (an input that is no photo),
+ *           GAR_FILE_UNWRITABLE (`output`), GAR_MALFORMED_FILE (the schedule; an input that is neither a
+ *           picture nor a list), GAR_INVALID_ARGUMENT (an input that is `output`), GAR_CANCELLED (the manifest then has what was done)
  * Any thread. Since 0.1. */
 gar_status gar_batch_run(
     const gar_models *models, const char *const *inputs, size_t input_count, const char *output,
@@ -727,8 +730,9 @@ gar_status gar_result_edit(const gar_result *result, const gar_edit *edit, gar_r
  *           run together and need the count once: "yaw=-20:20:9,jawOpen=0:1". Names: yaw, pitch, roll,
  *           an expression, identity, expression and look (the gains), mix-identity, mix-expression, mix-look
  * which     GAR_PICTURE_PHOTO, or GAR_PICTURE_RENDER for GAR's pictures alone
- * folder    optional: receives the whole pictures as frame_0001.png, ..., all or none; frames that an
- *           earlier call left are removed; NULL
+ * folder    optional: receives the whole pictures as frame_0001.png, ..., all or none, and frames.json,
+ *           which names them; frames that an earlier call listed there are removed. Refused where a frame
+ *           would take the place of a picture that no sweep wrote, or of the photo; NULL
  * progress  optional
  * strip     optional where folder is given: receives the pictures side by side, 256 pixels a side where
  *           there is room, photos cut to the face; release it with gar_image_release

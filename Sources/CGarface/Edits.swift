@@ -58,6 +58,12 @@ private func editor(_ handle: ResultHandle, _ given: UnsafePointer<gar_edit>?) t
     return try FaceEditor(handle.result, photo: try resolve(into, ImageHandle.self, "edit->into").image)
 }
 
+/// The file that the edited photo was read from, where it is known.
+private func photoFile(_ handle: ResultHandle, _ given: UnsafePointer<gar_edit>?) throws -> String? {
+    guard let into = given?.pointee.into else { return handle.source }
+    return try resolve(into, ImageHandle.self, "edit->into").source
+}
+
 @_cdecl("gar_edit_init")
 public func garEditInit(_ edit: UnsafeMutablePointer<gar_edit>?) { edit?.pointee = defaultEdit() }
 
@@ -94,17 +100,12 @@ public func garResultSweep(
             throw invalid("which: is \(which), expected GAR_PICTURE_PHOTO or GAR_PICTURE_RENDER")
         }
         guard folder != nil || strip != nil else { throw invalid("strip: must not be NULL where folder is") }
-        let output = try folder == nil ? nil : OutputFolder(try text(folder, "folder"))
+        let output = try folder == nil ? nil : SweepFolder(try text(folder, "folder"), count: run.count, photo: photoFile(handle, edit))
         defer { output?.discard() }
-        if let output, let source = handle.source {
-            for name in FileAccess.names(in: output.path) where FaceEditor.isFrameName(name) && FileAccess.isSame("\(output.path)/\(name)", source) {
-                throw invalid("folder: the frame \(name) would take the place of the photo \(source)")
-            }
-        }
         let row = try editor(handle, edit).sweep(
             run, of: change, inPhoto: Int(which) == GAR_PICTURE_PHOTO, progress: progressClosure(progress, progressUser)
-        ) { try output?.add(FaceEditor.frameName($0), ImageFile.encodePNG($1)) }
-        try output?.commit(removing: FaceEditor.isFrameName)
+        ) { try output?.add($0, $1) }
+        try output?.commit()
         strip?.pointee = HandleTable.shared.insert(ImageHandle(row))
     }
 }

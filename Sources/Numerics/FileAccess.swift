@@ -109,6 +109,13 @@ public enum FileAccess {
         GarfaceError(.fileUnwritable, "\(name): cannot be written: \(reason(code))")
     }
 
+    /// The size of a regular file; nil where there is none of that name (a link does not count).
+    public static func size(_ path: String) -> Int? {
+        var information = stat()
+        guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(information.st_size)
+    }
+
     /// The names in a folder, sorted; none where it cannot be read.
     public static func names(in folder: String) -> [String] {
         guard let stream = opendir(folder) else { return [] }

@@ -8,8 +8,8 @@ struct BatchCommand: ParsableCommand {
         commandName: "batch",
         abstract: "Reconstruct many photos, several at a time, each into a folder of its own.",
         discussion: """
-            A folder with all below it, or a list with a path in each line (- reads the
-            list from standard input):
+            A folder with all below it, or a list with a path in each line, # opens a comment
+            (- reads the list from standard input):
 
               garface batch photos --output out
               garface batch list.txt --output out --files parameters,glb
@@ -17,8 +17,9 @@ struct BatchCommand: ParsableCommand {
 
             The result of photos/a/b.jpg is in out/a/b.jpg. The same command again goes on
             where it was ended (Ctrl-C, a crash): photos whose result is whole are not done
-            again, unless the photo or the options have changed. out/manifest.csv and
-            out/manifest.json say of every photo what became of it.
+            again, unless the photo or the options have changed. A result is whole when all
+            of its files have the sizes in its batch.json. out/manifest.csv and
+            out/manifest.json say of every photo of the last run what became of it.
 
             Exit code 7: done, but some photos failed.
             """)
@@ -74,7 +75,10 @@ struct BatchCommand: ParsableCommand {
         options.threads = jobs ?? 0
         options.retriesFailures = !keepFailures
         let photos =
-            try inputs == ["-"] ? BatchPhoto.listed(StandardInput.all(limit: 1 << 30)) : BatchPhoto.collect(inputs, output: output)
+            try inputs == ["-"]
+            ? BatchPhoto.listed(StandardInput.all(limit: BatchPhoto.largestList), name: "standard input")
+            : BatchPhoto.collect(inputs, output: output)
+        guard !photos.isEmpty else { throw GarfaceError(.fileNotFound, "standard input: lists no photo; give a path in each line") }
         Interruption.watch()
         useDefaultThreadCount()
         let job = try Batch(models: models.load(), photos: photos, output: output, options: options)
@@ -84,7 +88,7 @@ struct BatchCommand: ParsableCommand {
             if let record = record?.record, let failure = record.failure {
                 bar.finish()
                 // Most sentences name the photo themselves.
-                complain("garface: " + (failure.message.hasPrefix(record.photo) ? "" : "\(record.photo): ") + failure.message)
+                warn((failure.message.hasPrefix(record.photo) ? "" : "\(record.photo): ") + failure.message)
             }
             return bar.update(Float(through) / Float(max(1, total)), "\(through) of \(total) photos")
         }
@@ -94,6 +98,9 @@ struct BatchCommand: ParsableCommand {
                 "\(summary.done) of \(summary.records.count) photos done"
                     + (summary.wereThere > 0 ? " (\(summary.wereThere) before)" : "")
                     + (summary.failed > 0 ? ", \(summary.failed) failed" : "") + "; see \(output)/manifest.csv")
+            if summary.others > 0 {
+                print("\(summary.others) photos of the manifest before are not in this one; their results are still in \(output)")
+            }
         }
         if summary.failed > 0 { throw ExitCode(7) }
     }

@@ -12,7 +12,8 @@ struct EditCommand: ParsableCommand {
               garface edit out/parameters.safetensors --yaw 15 --expression jawOpen=0.5 \\
                 --into photo.png --output turned.png
 
-            Without --into the picture is GAR's render alone. Expressions by their names in
+            Without --into the picture is GAR's render alone, which replaces a file of the
+            same name only if that is a render too (by its size). Expressions by their names in
             parameters.json; a name without _L or _R means both sides. --expression-gain 0
             is the face at rest, --identity-gain 1.5 a caricature.
 
@@ -29,6 +30,9 @@ struct EditCommand: ParsableCommand {
                 --sweep yaw=-20:20:9 --strip strip.png
               garface edit out/parameters.safetensors --into photo.png \\
                 --sweep jawOpen=0:0.7:25,yaw=0:10 --frames frames
+
+            Frames of an earlier sweep in that folder (listed in its frames.json) are
+            replaced; a picture that no sweep wrote is not, and one in the way is refused.
 
             --result writes parameters, meshes and pictures of the edited face as reconstruct
             does, to be looked at, or edited again. Several faces of one photo: give all their
@@ -134,6 +138,9 @@ struct EditCommand: ParsableCommand {
         if mixRows != nil && mixLook == nil && mixLookSeed == nil {
             throw ValidationError("--mix-rows goes with --mix-look or --mix-look-seed.")
         }
+        if expression.contains(where: { $0.allSatisfy { $0.isWhitespace || $0 == "," } }) {
+            throw ValidationError("--expression is empty; expected name=number, such as jawOpen=0.6.")
+        }
         _ = try angles()
         _ = try rows()
         _ = try outputSelection(files)
@@ -199,10 +206,15 @@ struct EditCommand: ParsableCommand {
         let names = ResultNames(selection: selection, numbered: parameters.count > 1)
         if let into, let result { try names.check(photo: into, folder: result) }
         let loaded = try models.load()
+        if into == nil, let gar = loaded.gar {
+            try PictureInTheWay.check(output: output, strip: strip, side: gar.configuration.size)
+        }
         let photo = try into.map { try ImageFile.read($0) }
         // Folders that cannot be written are known before the work.
-        let folder = try (result ?? frames).map { try OutputFolder($0) }
+        let folder = try result.map { try OutputFolder($0) }
         defer { folder?.discard() }
+        let film = try sweep.flatMap { sweep in try frames.map { try SweepFolder($0, count: sweep.count, photo: into) } }
+        defer { film?.discard() }
         Interruption.watch()
 
         var picture = photo
@@ -211,10 +223,10 @@ struct EditCommand: ParsableCommand {
             let editor = try FaceEditor(saved.result, photo: saved.photo)
             if let sweep {
                 let row = try editor.sweep(sweep, of: edit, inPhoto: photo != nil, progress: { _, _ in !Interruption.isRequested }) {
-                    if frames != nil { try folder?.add(FaceEditor.frameName($0), ImageFile.encodePNG($1)) }
+                    try film?.add($0, $1)
                 }
                 if let strip { try ImageFile.write(row, to: strip) }
-                try folder?.commit(removing: FaceEditor.isFrameName)
+                try film?.commit()
                 return
             }
             guard photo != nil || result != nil else {

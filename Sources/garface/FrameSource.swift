@@ -7,6 +7,14 @@ final class FrameSource {
     private let files: [String]
     private let size: (width: Int, height: Int)?
     private var at = 0
+    private var firstSize: (width: Int, height: Int)?
+
+    enum Frame {
+        case image(RGBImage)
+        /// A picture that is damaged, gone or of another size than the first, and why.
+        case unusable(String)
+    }
+
     /// How many there will be, where that is known.
     var total: Int? { size == nil ? files.count : nil }
 
@@ -19,11 +27,12 @@ final class FrameSource {
             files = FileAccess.names(in: input).filter { !$0.hasPrefix(".") && BatchPhoto.isPicture($0) }
                 .sorted(by: Self.naturally).map { "\(input)/\($0)" }
         } else {
-            files = BatchPhoto.listed(try FileAccess.read(input, limit: 1 << 28)).map(\.path)
+            files = BatchPhoto.isPicture(input) ? [input] : try BatchPhoto.listed(in: input).map(\.path)
         }
     }
 
-    func next() throws -> RGBImage? {
+    /// Nil at the end. An error ends the film: what came before it is good.
+    func next() throws -> Frame? {
         if let size {
             let bytes = 3 * size.width * size.height
             let pixels = try [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
@@ -36,11 +45,21 @@ final class FrameSource {
                     "standard input: ended in the middle of frame \(at), after \(pixels.count) of \(bytes) bytes; is --size right?")
             }
             at += 1
-            return try RGBImage(width: size.width, height: size.height, pixels: pixels)
+            return .image(try RGBImage(width: size.width, height: size.height, pixels: pixels))
         }
         guard at < files.count else { return nil }
         at += 1
-        return try ImageFile.read(files[at - 1])
+        let image: RGBImage
+        do { image = try ImageFile.read(files[at - 1]) } catch let error as GarfaceError where error.kind != .outOfMemory {
+            return .unusable(error.message)
+        }
+        let first = firstSize ?? (image.width, image.height)
+        firstSize = first
+        guard (image.width, image.height) == first else {
+            return .unusable(
+                "\(files[at - 1]): has \(image.width) x \(image.height) pixels, the pictures before \(first.width) x \(first.height)")
+        }
+        return .image(image)
     }
 
     /// Digits by their value: frame 10 after frame 9.

@@ -31,7 +31,7 @@ struct Tool: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch let error as GarfaceError {
-            complain("garface: \(error.message)")
+            warn(error.message)
             Glibc.exit(toolExitCode(of: error.kind))
         } catch let code as ExitCode {
             Glibc.exit(code.rawValue)
@@ -53,6 +53,22 @@ func toolExitCode(of kind: GarfaceError.Kind) -> Int32 {
     case .cancelled: 6
     case .outOfMemory, .numericalFailure, .internalFailure: 1
     }
+}
+
+/// A sentence of this tool. File names in it may hold anything: control characters would reach the terminal.
+func warn(_ text: String) { complain("garface: " + escaped(text)) }
+
+/// The text with control characters as \u{1b}.
+func escaped(_ text: String) -> String {
+    var out = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+        if scalar.properties.generalCategory == .control {
+            out.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+        } else {
+            out.append(scalar)
+        }
+    }
+    return String(out)
 }
 
 func complain(_ text: String) { standardError(text + "\n") }

@@ -21,6 +21,10 @@ struct TrackCommand: ParsableCommand {
             expressions by name, 68 points), track.safetensors the same as arrays, which
             track.json describes; track.glb is the head with its expressions and its motion.
 
+            A picture that is damaged or of another size counts as a frame without a face,
+            with a warning. Where the frames end badly (in the middle of one), what came
+            before is written all the same and the exit code is 4; Ctrl-C ends the film.
+
             The identity is settled from the first frames together (--identity-frames) and
             held. Pose and expression are smoothed; a frame's numbers know of the --lag
             frames after it. --curves - writes the rows to standard output as they are ready.
@@ -124,7 +128,8 @@ struct TrackCommand: ParsableCommand {
         let bar = ProgressBar(quiet: quiet)
         defer { bar.finish() }
         try stream?.write(TrackTable.header(models.head))
-        var count = 0, found = 0
+        var count = 0, unusable = 0, found = 0
+        var ending: GarfaceError?
         func give(_ frames: [TrackedFrame]) throws {
             for frame in frames {
                 found += frame.isFound ? 1 : 0
@@ -132,14 +137,33 @@ struct TrackCommand: ParsableCommand {
             }
         }
         // Ctrl-C ends the film here: what was seen is written.
-        while !Interruption.isRequested, let image = try source.next() {
-            try give(tracker.push(image))
+        while !Interruption.isRequested {
+            let frame: FrameSource.Frame?
+            do { frame = try source.next() } catch let error as GarfaceError {
+                ending = error
+                break
+            }
+            guard let frame else { break }
+            switch frame {
+            case .image(let image): try give(tracker.push(image))
+            case .unusable(let reason):
+                unusable += 1
+                bar.finish()
+                if unusable <= 5 { warn("\(reason); taken as a frame without a face") }
+                try give(tracker.push(nil))
+            }
             count += 1
             _ = bar.update(source.total.map { Float(count) / Float(max(1, $0)) } ?? 0, "frame \(count)")
         }
         try give(tracker.finish())
         bar.finish()
-        guard count > 0 else { throw GarfaceError(.malformedFile, "\(input): holds no frame") }
+        if unusable > 5 { warn("\(unusable) of \(count) pictures cannot be used") }
+        guard count > unusable else {
+            if Interruption.isRequested { throw GarfaceError(.cancelled, "cancelled before the first frame") }
+            throw ending ?? GarfaceError(.malformedFile, "\(input): holds no frame" + (unusable > 0 ? " that can be used" : ""))
+        }
+        // The program that hands over the frames gets Ctrl-C too, and may end in the middle of one.
+        if Interruption.isRequested { ending = nil }
         if let folder {
             // Without a face there is no head to animate; the curves say so all the same.
             var files = try selection()
@@ -149,6 +173,11 @@ struct TrackCommand: ParsableCommand {
                 try folder.commit(removing: { $0 == "track.glb" })
             }
         }
+        if let ending {
+            throw GarfaceError(
+                ending.kind, ending.message + "; the \(count) frames before are written" + (output.map { " to \($0)" } ?? ""))
+        }
+        if Interruption.isRequested { warn("interrupted after \(count) frames; these are written") }
         guard found > 0 else { throw GarfaceError(.noFace, "no face was found in any of the \(count) frames") }
         if !quiet && curves != "-" {
             print("\(found) of \(count) frames show the face" + (output.map { "; written to \($0)" } ?? ""))

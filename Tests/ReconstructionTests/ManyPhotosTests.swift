@@ -26,7 +26,7 @@ import Testing
 
     @Test func listsOfPhotos() throws {
         let text = "a/b.png\r\n\n./c.jpg\n../up/../d.JPG\n/whole/e.png"
-        let photos = BatchPhoto.listed(Array(text.utf8))
+        let photos = try BatchPhoto.listed(Array(text.utf8), name: "list")
         #expect(photos.map(\.path) == ["a/b.png", "./c.jpg", "../up/../d.JPG", "/whole/e.png"])
         #expect(photos.map(\.folder) == ["a/b.png", "c.jpg", "__/up/__/d.JPG", "whole/e.png"])
         let folder = try TemporaryFolder()

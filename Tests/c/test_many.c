@@ -97,7 +97,9 @@ static void batch(void) {
     heard.rows = 0;
     heard.stop_after = 1;
     settings.threads = 1;
-    options.seed = 5; /* other options: both again */
+    options.seed = 5; /* other options: both again, the one that takes its time last */
+    inputs[0] = "/no/such/photo.png";
+    inputs[1] = photo_path;
     EXPECT(gar_batch_run(models, inputs, 2, output, &options, &settings, &done, &failed), GAR_CANCELLED);
 
     EXPECT(gar_batch_run(models, inputs, 0, output, &options, NULL, NULL, NULL), GAR_INVALID_ARGUMENT);

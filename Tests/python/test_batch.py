@@ -87,6 +87,19 @@ def test_batch_and_what_is_done_again(photos, tmp_path, models):
     assert before[out / "hills.png/batch.json"] == times(out)[out / "hills.png/batch.json"]
     assert all(before[out / f] != times(out)[out / f] for f in ("a.png/batch.json", "deep/b.png/batch.json", "torn.png/batch.json"))
 
+    # So is a result with a damaged file: empty, cut or grown. A record that says no sizes is taken as it is.
+    for damage in (b"", b"{}", (out / "a.png/parameters.json").read_bytes() + b" "):
+        (out / "a.png/parameters.json").write_bytes(damage)
+        garface.batch(photos, out, retry_failures=False, **FAST)
+        assert json.loads((out / "a.png/parameters.json").read_text())["identity"] == written["identity"]
+    record = json.loads((out / "a.png/batch.json").read_text())
+    assert record["file_bytes"] == [(out / "a.png" / name).stat().st_size for name in record["files"]]
+    del record["file_bytes"]
+    (out / "a.png/batch.json").write_text(json.dumps(record))
+    before = times(out)
+    garface.batch(photos, out, retry_failures=False, **FAST)
+    assert times(out) == before
+
     # Other options: everything again, and files that are no longer asked for do not stay.
     rows = garface.batch(photos, out, renderer="start", files=["landmarks"], manifest=False)
     assert rows[0]["files"] == ["landmarks.pts", "landmarks_static.pts", "landmarks.json"]
@@ -99,7 +112,9 @@ def test_lists_and_names(photo, tmp_path):
     rows = garface.batch([tmp_path / "list.txt", tmp_path / "a.png"], tmp_path / "out", **FAST)
     assert [row["error"] for row in rows] == ["GAR_OK", "GAR_OK", "GAR_FILE_NOT_FOUND"]
     assert rows[0]["folder"] == str(tmp_path / "a.png")[1:] and "__" in rows[1]["folder"]
-    assert all((tmp_path / "out" / row["folder"] / "batch.json").exists() for row in rows)
+    # A photo that does not exist gets no folder.
+    assert [(tmp_path / "out" / row["folder"]).exists() for row in rows] == [True, True, False]
+    assert (tmp_path / "out" / rows[0]["folder"] / "batch.json").exists()
     # The results are not searched for photos.
     shutil.copy(photo, tmp_path / "out/inside.png")
     rows = garface.batch(tmp_path, tmp_path / "out", **FAST)
@@ -114,6 +129,32 @@ def test_lists_and_names(photo, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(garface.UnwritableError):
         garface.batch(tmp_path / "a.png", tmp_path / "file", **FAST)
+
+
+def test_what_is_no_list(photo, tmp_path):
+    """Files of another kind make no folders; comments and a byte order mark do not count; nothing to do is said."""
+    shutil.copy(photo, tmp_path / "a.png")
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbf" + f"{tmp_path}/a.png\n  \n# a comment\n{tmp_path}/gone.png\n".encode())
+    rows = garface.batch(tmp_path / "list", tmp_path / "out", **FAST)
+    assert [row["error"] for row in rows] == ["GAR_OK", "GAR_FILE_NOT_FOUND"] and not list((tmp_path / "out").rglob("gone.png"))
+    for content in (b"\0\0\0\x18ftypmp42", b"caf\xe9.png\n", b"a" * 5000, b'{\n "kind": "reconstruction"\n}\n'):
+        (tmp_path / "film.mp4").write_bytes(content)
+        with pytest.raises(garface.MalformedFileError, match="film.mp4: is neither a picture .* nor a list"):
+            garface.batch(tmp_path / "film.mp4", tmp_path / "none", **FAST)
+    done = run("batch", "-", "-o", tmp_path / "none", *FAST_TOOL, input=content.decode())
+    assert done.returncode == 4 and "standard input: is neither" in done.stderr and len(done.stderr) < 300
+    done = run("batch", "-", "-o", tmp_path / "out", *FAST_TOOL, input="/no\033[2Jsuch.png\n")
+    assert done.returncode == 7 and "\\u{1b}[2J" in done.stderr and "\033" not in done.stderr
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/notes").write_text("# nothing\n")
+    for inputs in (tmp_path / "empty", tmp_path / "empty/notes"):
+        with pytest.raises(garface.MissingFileError, match="no photo there"):
+            garface.batch(inputs, tmp_path / "none")
+    with pytest.raises(garface.InvalidArgumentError, match="is the output folder"):
+        garface.batch(tmp_path, tmp_path)
+    assert run("batch", "-", "-o", tmp_path / "none", input="\n").returncode == 4
+    assert run("batch", tmp_path, "-o", tmp_path).returncode == 2
+    assert not (tmp_path / "none").exists()
 
 
 def test_cancelled_batch_goes_on(photos, tmp_path):
@@ -148,6 +189,12 @@ def test_tool(photos, photo, tmp_path):
     assert done.returncode == 7 and "(4 before)" in done.stdout
     assert run("batch", "-", "-o", tmp_path / "one", "--quiet", *FAST_TOOL, input=f"{photos}/a.png\n").returncode == 0
     assert run("batch", photo, "-o", tmp_path / "file", *FAST_TOOL).returncode == 0
+    (photos / "hills.png").unlink()
+    (photos / "torn.png").unlink()
+    done = run("batch", photos, "-o", out, *FAST_TOOL)
+    assert done.returncode == 0 and "2 photos of the manifest before are not in this one" in done.stdout
+    done = run("batch", photos, "-o", out, *FAST_TOOL)
+    assert done.returncode == 0 and "manifest before" not in done.stdout
     for code, arguments in [
         (2, []), (2, [photos]), (2, [photos, "-o", out, "--jobs", 0]), (2, [photos, "-o", out, "--files", "x"]),
         (4, [tmp_path / "none.txt", "-o", out]), (5, [photos, "-o", photos / "notes.txt"]),

@@ -1,10 +1,16 @@
 """Editing faces: what changes, what stays, and where the photo's colours go."""
 import json
+import os
+import pathlib
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
 import garface
+
+TOOL = os.environ.get("GARFACE_TOOL") or str(pathlib.Path(__file__).resolve().parents[2] / ".build/release/garface-cli")
 
 
 @pytest.fixture(scope="module")
@@ -322,17 +328,18 @@ def test_a_fit_goes_on(result, saved, photo, models):
 
 
 def test_sweeps(result, other, pixels, tmp_path):
-    (tmp_path / "frames").mkdir()
+    result.sweep("yaw=0:1:4", picture="render", folder=tmp_path / "frames")
     for name in ("frame_0009.png", "frame_12.png"):
-        (tmp_path / "frames" / name).write_bytes(b"old")
+        (tmp_path / "frames" / name).write_bytes(b"own")
     parts = []
     strip = result.sweep(
         {"yaw": (-10, 10, 3), "jawOpen": (0, 0.4, 3)}, folder=tmp_path / "frames", progress=lambda part, _: parts.append(part),
         other=other, mix_identity=0.5)
     assert strip.shape == (256, 3 * 256, 3) and parts[0] == 0 and parts[-1] == 1
-    # Frames of an earlier sweep are gone, other files stay.
+    # Frames of an earlier sweep are gone, other files stay, frames by their name too.
     assert sorted(f.name for f in (tmp_path / "frames").iterdir()) == [
-        "frame_0001.png", "frame_0002.png", "frame_0003.png", "frame_12.png"]
+        "frame_0001.png", "frame_0002.png", "frame_0003.png", "frame_0009.png", "frame_12.png", "frames.json"]
+    assert (tmp_path / "frames/frame_0009.png").read_bytes() == b"own"
     middle = result.edit(yaw=0, expression={"jawOpen": 0.2}, other=other, mix_identity=0.5)
     frame = garface.Image(tmp_path / "frames/frame_0002.png").array()
     assert frame.shape == pixels.shape and np.array_equal(frame, middle.photo)
@@ -341,6 +348,36 @@ def test_sweeps(result, other, pixels, tmp_path):
     with pytest.raises(garface.CancelledError):
         result.sweep("yaw=0:1:2", folder=tmp_path / "none", progress=lambda *_: False)
     assert not (tmp_path / "none").exists()
+
+
+def test_sweeps_spare_pictures_of_others(result, photo, saved, models, tmp_path):
+    """A frame in the way that no sweep wrote, one that was changed since, the photo, and a list of something else."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+
+    def refused(what, of=result, **edit):
+        before = {p.name: p.read_bytes() for p in folder.iterdir()}
+        with pytest.raises(garface.InvalidArgumentError, match=what):
+            of.sweep("yaw=0:1:2", picture="render", folder=folder, **edit)
+        assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+    shutil.copy(photo, folder / "frame_0002.png")
+    refused("frame_0002.png: was not written by a sweep")
+    refused("place of the photo", garface.load_result(saved, folder / "frame_0002.png", models=models))
+    tool = [TOOL, "edit", saved, "--into", folder / "frame_0002.png", "--sweep", "yaw=0:1:2", "--frames", folder]
+    done = subprocess.run(tool, capture_output=True, text=True)
+    assert done.returncode == 2 and "place of the photo" in done.stderr
+    assert (folder / "frame_0002.png").read_bytes() == photo.read_bytes()
+    (folder / "frame_0002.png").unlink()
+    result.sweep("yaw=0:1:3", picture="render", folder=folder)
+    (folder / "frame_0001.png").write_bytes(b"own")
+    refused("frame_0001.png: was not written")
+    (folder / "frame_0001.png").unlink()
+    (folder / "frame_0003.png").write_bytes(b"own")
+    result.sweep("yaw=0:1:2", picture="render", folder=folder)
+    assert (folder / "frame_0003.png").read_bytes() == b"own"
+    (folder / "frames.json").write_text("{}")
+    refused("frames.json: is not the list")
 
 
 def test_two_faces_of_one_photo(result, pixels, models):
@@ -386,3 +423,22 @@ def test_wrong_edits_are_named(result, other, photo, models):
     with pytest.raises(garface.InvalidArgumentError, match="no look"):
         bare.edit(yaw=5)
     assert bare.edit(yaw=5, look_seed=1).render is not None
+
+
+def test_tool_spares_pictures(photo, saved, tmp_path):
+    """Without --into a file that is no render is not replaced; one that is, is."""
+    mine = tmp_path / "mine.png"
+    shutil.copy(photo, mine)
+
+    def edit(*arguments):
+        return subprocess.run([TOOL, "edit", saved, *map(str, arguments)], capture_output=True, text=True)
+
+    for arguments in (["--output", mine], ["--sweep", "yaw=0:1:2", "--strip", mine]):
+        done = edit(*arguments)
+        assert done.returncode == 2 and "mine.png: is there already" in done.stderr, done
+        assert mine.read_bytes() == photo.read_bytes()
+    for _ in range(2):
+        assert edit("--output", tmp_path / "render.png").returncode == 0
+        assert edit("--sweep", "yaw=0:1:2", "--strip", tmp_path / "strip.png").returncode == 0
+    for arguments in (["--output", tmp_path / "x.png", "--expression", ""], ["--sweep", "yaw=0:1:2,yaw=0:1", "--strip", tmp_path / "x.png"]):
+        assert edit(*arguments).returncode == 2 and not (tmp_path / "x.png").exists()

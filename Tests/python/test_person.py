@@ -70,6 +70,8 @@ def test_errors(person, no_face):
         garface.reconstruct_person([no_face, no_face])
     with pytest.raises(garface.InvalidArgumentError, match="photos"):
         garface.reconstruct_person([])
+    with pytest.raises(garface.InvalidArgumentError, match=r"photos.*\[photo\]"):
+        garface.reconstruct_person("path.png")
     with pytest.raises(garface.InvalidArgumentError, match="faces"):
         garface.reconstruct_person(person[1], faces=[None])
     with pytest.raises(garface.InvalidArgumentError, match="count"):

@@ -255,6 +255,8 @@ def test_edit(photo, result, tmp_path):
     assert ours.shape == theirs.shape and np.abs(ours - theirs).max() <= 2
     assert np.abs(edited("--turn", "5,0,-3", "--detail", 0.5, "--into", photo)
                   - result.edit(turn=(5, 0, -3), detail=0.5).photo).max() <= 2
+    # A render does not take the place of a photo, not even of an edited one.
+    (tmp_path / "a.png").unlink()
     alone = edited("--yaw", 12)
     assert alone.shape == result.render.shape and np.abs(alone - result.edit(yaw=12).render).max() <= 2
     # Mixed with a file, and with looks of seeds.
@@ -293,7 +295,7 @@ def test_edit_sweeps(photo, result, tmp_path):
     assert done.returncode == 0, done.stderr
     strip = garface.Image(tmp_path / "s.png").array().astype(int)
     assert np.abs(strip - result.sweep("yaw=-10:10:3,jawOpen=0:0.4")).max() <= 2
-    assert sorted(f.name for f in (tmp_path / "frames").iterdir()) == [f"frame_000{i}.png" for i in (1, 2, 3)]
+    assert sorted(f.name for f in (tmp_path / "frames").iterdir()) == [*(f"frame_000{i}.png" for i in (1, 2, 3)), "frames.json"]
 
 
 def test_edit_exit_codes(photo, result, tmp_path):

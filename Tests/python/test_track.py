@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import struct
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -221,7 +223,7 @@ def test_tool(film, tracked, no_face, tmp_path):
     for code, arguments, text in [
         (2, ["-", "-o", tmp_path / "x"], b""), (2, [tmp_path / "frames"], b""), (2, ["-", "--size", "9x9", "-o", "x"], b""),
         (2, [tmp_path / "frames", "-o", "x", "--lag", "-1"], b""), (4, [tmp_path / "none", "-o", tmp_path / "x"], b""),
-        (4, ["-", "--size", f"{WIDTH}x{HEIGHT}", "-o", tmp_path / "x"], raw[: len(raw) // 12 + 100]),
+        (4, ["-", "--size", f"{WIDTH}x{HEIGHT}", "-o", tmp_path / "x"], raw[:100]),
         (4, ["-", "--size", f"{WIDTH}x{HEIGHT}", "-o", tmp_path / "x"], b""),
         (5, [tmp_path / "frames", "-o", tmp_path / "frames/0.png"], b""),
     ]:
@@ -231,6 +233,52 @@ def test_tool(film, tracked, no_face, tmp_path):
     done = run("-", "--size", f"{WIDTH}x{HEIGHT}", "-o", tmp_path / "empty", input=no_face.tobytes())
     assert done.returncode == 3 and sorted(p.name for p in (tmp_path / "empty").iterdir()) == [
         "track.csv", "track.json", "track.safetensors"]
+
+
+def frames_in(folder):
+    return list(csv.DictReader((folder / "track.csv").read_text().splitlines()))
+
+
+def test_a_bad_end_loses_nothing_before_it(film, tmp_path):
+    """A pipe that ends inside a frame, and Ctrl-C that does the same: what was seen is written."""
+    raw = b"".join(frame.tobytes() for frame in film.frames[:3])
+    size = ["-", "--size", f"{WIDTH}x{HEIGHT}", "--files", "csv", "--identity-frames", 1, "--lag", 0]
+    done = run(*size, "-o", tmp_path / "cut", input=raw + b"x" * 100)
+    assert done.returncode == 4 and b"middle of frame 3" in done.stderr and b"3 frames before are written" in done.stderr
+    assert len(frames_in(tmp_path / "cut")) == 3
+    process = subprocess.Popen(
+        [TOOL, "track", *map(str, size), "-o", str(tmp_path / "stopped"), "--curves", str(tmp_path / "rows")], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(raw + b"x" * 100)
+    process.stdin.flush()
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not ((tmp_path / "rows").exists() and (tmp_path / "rows").read_text().count("\n") == 4):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=120)
+    assert process.returncode == 0 and b"interrupted after" in complaint, complaint
+    assert len(frames_in(tmp_path / "stopped")) == 3
+
+
+def test_pictures_that_cannot_be_used(film, tmp_path):
+    """A damaged picture or one of another size is a frame without a face."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for k, frame in enumerate(film.frames[:5]):
+        garface.Image(frame).save(folder / f"{k}.png")
+    (folder / "0.png").write_bytes((folder / "0.png").read_bytes()[:500])
+    garface.Image(np.zeros((50, 60, 3), np.uint8)).save(folder / "3.png")
+    done = run(folder, "-o", tmp_path / "out", "--files", "csv", "--identity-frames", 2)
+    assert done.returncode == 0 and b"3 of 5 frames" in done.stdout, done
+    assert b"0.png: " in done.stderr and b"3.png: has 60 x 50 pixels" in done.stderr and done.stderr.count(b"without a face") == 2
+    assert [row["found"] for row in frames_in(tmp_path / "out")] == ["0", "1", "1", "0", "1"]
+    for k in range(1, 5):
+        (folder / f"{k}.png").write_bytes(b"junk")
+    done = run(folder, "-o", tmp_path / "none")
+    assert done.returncode == 4 and b"no frame that can be used" in done.stderr and not (tmp_path / "none").exists()
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    done = run(tmp_path / "film.mp4", "-o", tmp_path / "none")
+    assert done.returncode == 4 and b"nor a list of pictures" in done.stderr and b"ffmpeg" in done.stderr
 
 
 def test_ffmpeg_pipe(film, tmp_path):

@@ -134,8 +134,23 @@ def test_faces_and_errors(photo, tmp_path):
     for call in (lambda: garface.write_view(out), lambda: garface.write_view(out, face=7)):
         with pytest.raises(garface.MissingFileError, match="input.png"):
             call()
+    with pytest.raises(garface.MissingFileError, match="several results, give --face 1"):
+        garface.write_view(out)
     with pytest.raises(garface.InvalidArgumentError, match="face"):
         garface.write_view(out, face=-1)
+    for name, damages in {
+        "head.glb": (lambda b: b[:1000], lambda b: b[:-1], lambda b: b + b"x", lambda b: b"x" * 50, lambda b: b"",
+                     lambda b: b[:20] + b"x" + b[21:]),
+        "input.png": (lambda b: b"junk", lambda b: b[:1000]), "normals.png": (lambda b: b[:-500],),
+    }.items():
+        file = out / f"face1_{name}"
+        whole = file.read_bytes()
+        for damage in damages:
+            file.write_bytes(damage(whole))
+            with pytest.raises(garface.MalformedFileError, match=f"face1_{name}"):
+                garface.write_view(out, face=1)
+        file.write_bytes(whole)
+    garface.write_view(out, face=1)
     (out / "face1_parameters.json").write_text("{}")
     with pytest.raises(garface.MalformedFileError, match="parameters.json"):
         garface.write_view(out, face=1)

@@ -51,6 +51,8 @@ public struct Batch: Sendable {
         public var done = 0, failed = 0
         /// Of those, how many an earlier run had done or seen fail.
         public var wereThere = 0
+        /// Photos of the manifest before that are not in this batch: their results stay, their rows do not.
+        public var others = 0
         /// In the order of the photos.
         public var records: [BatchRecord] = []
     }
@@ -74,6 +76,7 @@ public struct Batch: Sendable {
         let folder = try OutputFolder(output)
         try folder.commit()
         let settings = settings()
+        let others = options.writesManifest ? BatchManifest.others(than: photos, in: output) : 0
         var records = [BatchRecord?](repeating: nil, count: photos.count)
         var through = 0, goesOn = true
         var pending: [Int] = []
@@ -140,6 +143,7 @@ public struct Batch: Sendable {
         summary.records = records.compactMap { $0 }
         summary.failed = summary.records.count { $0.failure != nil }
         summary.done = summary.records.count - summary.failed
+        summary.others = others
         summary.wereThere = summary.records.count { $0.wasThere }
         return summary
     }
@@ -166,15 +170,17 @@ public struct Batch: Sendable {
                         converged: result.converged))
                 guard goesOn() else { return nil }
             }
-            record.files = folder.names
+            (record.files, record.fileSizes) = (folder.names, folder.sizes)
             record.seconds = seconds() - begin
             try folder.add(BatchRecord.fileName, text: record.json.serialized(pretty: true) + "\n")
             try folder.commit(removing: names.contains)
         } catch {
             let failure = error as? GarfaceError ?? GarfaceError(.internalFailure, "\(error)")
             if failure.kind == .cancelled { return nil }
-            (record.failure, record.faces, record.files) = (failure, [], [])
+            (record.failure, record.faces, record.files, record.fileSizes) = (failure, [], [], [])
             record.seconds = seconds() - begin
+            // A photo that does not exist gets no folder, and the results of one that is gone stay.
+            if access(photo.path, F_OK) != 0 && errno != EACCES { return record }
             // Where even this cannot be written, the manifest has it.
             if let folder = try? OutputFolder(path) {
                 try? folder.add(BatchRecord.fileName, text: record.json.serialized(pretty: true) + "\n")

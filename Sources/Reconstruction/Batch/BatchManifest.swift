@@ -19,6 +19,15 @@ enum BatchManifest {
         ])
     }
 
+    /// How many photos the manifest of an earlier batch has that are not among these: a new one no longer tells of them.
+    static func others(than photos: [BatchPhoto], in output: String) -> Int {
+        guard let text = try? FileAccess.read("\(output)/\(names[1])", limit: 1 << 30), let json = try? JSONValue(parsing: text),
+            json["kind"]?.string == "batch-manifest", let rows = json["photos"]?.array
+        else { return 0 }
+        let folders = Set(photos.map(\.folder))
+        return rows.count { $0["folder"]?.string.map { !folders.contains($0) } ?? false }
+    }
+
     /// As RFC 4180 has it.
     private static func quoted(_ cell: String) -> String {
         guard cell.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return cell }

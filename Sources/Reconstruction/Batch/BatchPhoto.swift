@@ -11,10 +11,9 @@ public struct BatchPhoto: Sendable, Equatable {
         self.folder = folder
     }
 
-    private static let endings = [".png", ".jpg", ".jpeg"]
+    static let endings = [".png", ".jpg", ".jpeg"]
     /// No list is longer.
     static let mostPhotos = 10_000_000
-    private static let largestList = 1 << 30
 
     /// Whether the name ends as those of pictures do.
     public static func isPicture(_ path: String) -> Bool {
@@ -37,25 +36,26 @@ public struct BatchPhoto: Sendable, Equatable {
                 throw GarfaceError(.fileNotFound, "\(input): \(systemReason(errno))")
             }
             if information.st_mode & S_IFMT == S_IFDIR {
+                if FileAccess.isSame(input, output) {
+                    throw GarfaceError(
+                        .invalidArgument, "\(input): is the output folder, where no photos are searched; give another output folder")
+                }
                 try search(input, "", except: output, &photos)
             } else if isPicture(input) {
                 photos.append(BatchPhoto(path: input, folder: place(input)))
             } else {
-                photos += listed(try FileAccess.read(input, limit: largestList))
+                photos += try listed(in: input)
             }
             guard photos.count <= mostPhotos else {
                 throw GarfaceError(.tooLarge, "\(input): more than \(mostPhotos) photos are not taken at once")
             }
         }
-        return try distinct(photos)
-    }
-
-    /// The paths of a list, one in each line; empty lines are skipped.
-    public static func listed(_ text: [UInt8]) -> [BatchPhoto] {
-        text.split(separator: UInt8(ascii: "\n")).compactMap { line in
-            let path = String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
-            return path.isEmpty ? nil : BatchPhoto(path: path, folder: place(path))
+        guard !photos.isEmpty else {
+            throw GarfaceError(
+                .fileNotFound, "\(inputs.joined(separator: ", ")): no photo there (\(endings.joined(separator: ", "))); "
+                    + "hidden files, links to folders and the output folder are not searched")
         }
+        return try distinct(photos)
     }
 
     /// Throws where two photos would write into one folder.

@@ -24,6 +24,8 @@ public struct BatchRecord: Sendable {
     public var faces: [Face] = []
     /// The files of the result.
     public var files: [String] = []
+    /// How many bytes each of them has; nil in records of earlier versions, which did not say.
+    public var fileSizes: [Int]? = []
     public var seconds = 0.0
     /// Whether an earlier run had done it.
     public var wasThere = false
@@ -46,9 +48,11 @@ public struct BatchRecord: Sendable {
             var found = BatchRecord(json, photo), found.bytes == fresh.bytes, found.modified == fresh.modified,
             found.settings == settings
         else { return nil }
-        for file in found.files {
+        for (i, file) in found.files.enumerated() {
             var information = stat()
-            guard stat("\(folder)/\(file)", &information) == 0, information.st_size > 0 else { return nil }
+            guard stat("\(folder)/\(file)", &information) == 0, information.st_size > 0,
+                found.fileSizes == nil || found.fileSizes?[i] == Int(information.st_size)
+            else { return nil }
         }
         found.wasThere = true
         return found
@@ -74,8 +78,10 @@ public struct BatchRecord: Sendable {
                         ])
                     })
             ))
+        members.append(("files", .array(files.map { .string($0) })))
+        if let fileSizes { members.append(("file_bytes", .array(fileSizes.map { .number(Double($0)) }))) }
         members += [
-            ("files", .array(files.map { .string($0) })), ("seconds", .number(seconds)), ("bytes", .number(Double(bytes))),
+            ("seconds", .number(seconds)), ("bytes", .number(Double(bytes))),
             ("modified", .string(modified)), ("settings", .string(settings)),
         ]
         return .object(members)
@@ -105,6 +111,12 @@ public struct BatchRecord: Sendable {
         for file in files {
             guard let name = file.string, !name.isEmpty, !name.contains("/"), name != ".." else { return nil }
             self.files.append(name)
+        }
+        fileSizes = nil
+        if let sizes = json["file_bytes"] {
+            let known = sizes.array?.compactMap(\.int)
+            guard known?.count == self.files.count else { return nil }
+            fileSizes = known
         }
         switch status {
         case "done": if self.files.isEmpty || self.faces.isEmpty { return nil }

@@ -38,6 +38,7 @@ public struct EditSweep: Sendable {
                 guard count == nil || count == n else { throw wrong("what runs together has one number of pictures") }
                 count = n
             }
+            guard !runs.contains(where: { $0.name == sides[0] }) else { throw wrong("\"\(sides[0])\" is there twice") }
             runs.append(Run(name: String(sides[0]), from: from, to: to))
         }
         guard let count else { throw wrong("\"\(text)\" does not say how many pictures") }

@@ -7,7 +7,7 @@ import Numerics
 /// a temporary name; `commit` gives them their names. Without `commit` nothing stays, not even a folder made here.
 public final class OutputFolder {
     public let path: String
-    private var pending: [(temporary: String, final: String)] = []
+    private var pending: [(temporary: String, final: String, bytes: Int)] = []
     private var created: [String] = []
     private var isOpen = true
 
@@ -32,6 +32,9 @@ public final class OutputFolder {
     /// The names of the files added so far.
     public var names: [String] { pending.map { String($0.final.dropFirst(path.count + 1)) } }
 
+    /// Their sizes.
+    public var sizes: [Int] { pending.map(\.bytes) }
+
     /// Writes one file under a temporary name. `name` has no slash.
     public func add(_ name: String, _ bytes: [UInt8]) throws {
         guard isOpen else { throw GarfaceError(.internalFailure, "\(path): the folder is already finished") }
@@ -44,7 +47,7 @@ public final class OutputFolder {
             throw GarfaceError(.fileUnwritable, "\(path)/\(name): cannot be written: is a folder")
         }
         let temporary = try FileAccess.writeTemporary("\(path)/.\(name)", bytes, "\(path)/\(name)")
-        pending.append((temporary, "\(path)/\(name)"))
+        pending.append((temporary, "\(path)/\(name)", bytes.count))
     }
 
     public func add(_ name: String, text: String) throws { try add(name, Array(text.utf8)) }

@@ -68,21 +68,25 @@ public final class FaceTracker {
 
     /// Takes the next frame and gives out those that are ready: none while the identity is not settled, then as many at
     /// once; after that the one `lag` frames back.
-    /// - Parameter time: seconds, growing from frame to frame; nil counts on by the frames per second.
-    public func push(_ image: RGBImage, time: Double? = nil) throws -> [TrackedFrame] {
+    /// - Parameters:
+    ///   - image: nil for a frame that cannot be looked at: it has no face, and the face is looked for where it was before.
+    ///   - time: seconds, growing from frame to frame; nil counts on by the frames per second.
+    public func push(_ image: RGBImage?, time: Double? = nil) throws -> [TrackedFrame] {
         guard !isFinished else { throw GarfaceError(.invalidArgument, "tracker: is finished; a new sequence needs a new one") }
-        if count == 0 {
-            (width, height) = (image.width, image.height)
-        } else if (image.width, image.height) != (width, height) {
-            throw GarfaceError(
-                .invalidArgument,
-                "tracker: frame \(count) has \(image.width) x \(image.height) pixels, those before \(width) x \(height)")
+        if let image {
+            if width == 0 {
+                (width, height) = (image.width, image.height)
+            } else if (image.width, image.height) != (width, height) {
+                throw GarfaceError(
+                    .invalidArgument,
+                    "tracker: frame \(count) has \(image.width) x \(image.height) pixels, those before \(width) x \(height)")
+            }
         }
         let moment = time ?? (count == 0 ? 0 : lastTime + 1 / options.framesPerSecond)
         guard moment.isFinite, abs(moment) < 1e9, moment > lastTime else {
             throw GarfaceError(.invalidArgument, "tracker: the time of frame \(count), \(moment) s, is not after the one before, \(lastTime) s")
         }
-        let sight = try look(image, time: moment)
+        let sight = try image.map { try look($0, time: moment) } ?? Sight(index: count, time: moment)
         count += 1
         lastTime = moment
         if identity == nil {

@@ -13,6 +13,8 @@ public enum ViewPage {
     @discardableResult
     public static func write(folder: String, prefix: String = "") throws -> String {
         let files = try parts.map { try part($0, folder: folder, prefix: prefix) }
+        for i in 0..<2 { try checkPicture(files[i], "\(folder)/\(prefix)\(parts[i])") }
+        try GLBFile.check(files[2], name: "\(folder)/\(prefix)\(parts[2])")
         let path = "\(folder)/\(prefix)\(name)"
         try FileAccess.write(
             path, page(photo: files[0], normals: files[1], head: files[2], parameters: try parsed(files[3], "\(folder)/\(prefix)\(parts[3])")))
@@ -42,8 +44,29 @@ public enum ViewPage {
         } catch let error as GarfaceError where error.kind == .fileNotFound {
             throw GarfaceError(
                 .fileNotFound,
-                "\(path): no such file; a view needs \(parts.joined(separator: ", ")), which reconstruct writes (pictures, maps, "
+                "\(path): no such file; \(prefix.isEmpty ? choices(folder) : "")a view needs \(parts.joined(separator: ", ")), which reconstruct writes (pictures, maps, "
                     + "glb and parameters)")
+        }
+    }
+
+    /// The results of a folder that holds several, to choose from.
+    private static func choices(_ folder: String) -> String {
+        let end = "_" + parts[0]
+        let found = FileAccess.names(in: folder).filter { $0.hasSuffix(end) }.compactMap { name -> (word: String, number: Int)? in
+            for word in ["face", "photo"] where name.hasPrefix(word) {
+                return Int(name.dropFirst(word.count).dropLast(end.count)).map { (word, $0) }
+            }
+            return nil
+        }
+        guard !found.isEmpty else { return "" }
+        let words = found.sorted { ($0.word, $0.number) < ($1.word, $1.number) }.prefix(20).map { "--\($0.word) \($0.number)" }
+        return "the folder has several results, give \(words.joined(separator: " or ")); "
+    }
+
+    /// Throws unless the picture is whole; a browser would show nothing.
+    private static func checkPicture(_ bytes: [UInt8], _ path: String) throws {
+        do { _ = try ImageFile.decode(bytes, name: path) } catch let error as GarfaceError where error.kind == .unsupportedFormat {
+            throw GarfaceError(.malformedFile, error.message)
         }
     }
 

@@ -80,7 +80,8 @@ def batch(
         name of a gar_status), "message", "faces", "files", "seconds", ...
 
     Raises:
-        CancelledError: `progress` cancelled. FileError: an input that is no photo. UnwritableError: the output.
+        CancelledError: `progress` cancelled. FileError: an input that is no photo and no list, or no photo in any.
+        UnwritableError: the output.
     """
     models = as_models(models)
     try:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Any, Iterable
 
 from . import _signatures as c
@@ -39,6 +40,8 @@ def reconstruct_person(
     Raises:
         NoFaceError: no face was found in any of the photos.
     """
+    if isinstance(photos, (str, bytes, os.PathLike)):
+        raise wrong("photos", photos, "several photos; one stands in a list, [photo]")
     models = as_models(models)
     try:
         images = [as_image(photo, f"photos[{i}]") for i, photo in enumerate(photos)]

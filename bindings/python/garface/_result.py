@@ -312,7 +312,8 @@ class Result(Owned):
                 yaw, pitch, roll, an expression, identity, expression and look (the gains), mix-identity, mix-expression,
                 mix-look.
             picture: "photo", cut to the face in the strip, or "render".
-            folder: receives the whole pictures as frame_0001.png, ...
+            folder: receives the whole pictures as frame_0001.png, ..., and frames.json, which names them. Frames of an earlier
+                sweep are replaced or removed; a picture that no sweep wrote is never, and one in the way is refused.
             progress: as for `reconstruct`.
             edit: what is changed in all pictures, as for `edit`.
         """
