@@ -60,7 +60,7 @@ public struct ReconstructionOptions: Sendable {
     public var maximumFaces = 1
     public var detector = FaceDetectorOptions()
     /// A found face counts when the inverse network, too, gives it at least this probability.
-    public var leastFaceProbability = 0.97
+    public var leastFaceProbability = 0.98
     /// Rounds of cropping and reading before the fit.
     public var alignmentPasses = 2
     /// The stages of the fit; nil takes the renderer's standard schedule, one without stages makes it `startOnly`.
