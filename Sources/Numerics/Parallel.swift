@@ -11,6 +11,9 @@ private let runRegion: RunRegion? = dlsym(nil, "GOMP_parallel").map { unsafeBitC
 private let threadNumber: Count? = dlsym(nil, "omp_get_thread_num").map { unsafeBitCast($0, to: Count.self) }
 private let threadsInRegion: Count? = dlsym(nil, "omp_get_num_threads").map { unsafeBitCast($0, to: Count.self) }
 
+/// Whether parts run in parallel.
+let hasOpenMP = runRegion != nil && threadNumber != nil && threadsInRegion != nil
+
 private struct Job {
     let parts: Int
     let work: (Int) -> Void

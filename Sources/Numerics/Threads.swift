@@ -16,9 +16,8 @@ final class Lock: @unchecked Sendable {
 private let threadLock = Lock()
 nonisolated(unsafe) private var threadCount = 0
 
-/// One thread, unless somebody has asked for more. A face is a small problem: the barriers of a second thread cost as
-/// much as it saves, and on a busy machine, where OpenMP's waiting threads spin, a hundred times more. Several photos
-/// on several threads scale better.
+/// One thread, unless somebody has asked for more. A second one makes a fit a fifth quicker where a core is idle, but on a
+/// busy machine, where OpenMP's waiting threads spin, many times slower. Several photos on several threads scale better.
 public func useDefaultThreadCount() {
     if currentThreadCount() == 0 { setThreadCount(1) }
 }
@@ -30,7 +29,8 @@ public func setThreadCount(_ count: Int) {
     threadLock.acquire()
     threadCount = n
     threadLock.release()
-    openblas_set_num_threads(Int32(n))
+    // OpenBLAS has threads of its own, which would wait for cores on which those of OpenMP spin.
+    openblas_set_num_threads(Int32(hasOpenMP ? 1 : n))
 }
 
 /// What `setThreadCount` was last given; 0 for the libraries' own choice.
