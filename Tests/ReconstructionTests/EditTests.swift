@@ -101,12 +101,14 @@ import Testing
         #expect(kind { $0.identityGain = 101 } == .invalidArgument)
         #expect(kind { $0.expressions = [("jawOpen", -.infinity)] } == .invalidArgument)
         #expect(kind { $0.identity = [1] } == .invalidArgument)
+        #expect(kind { $0.identity = [Float](repeating: -3e38, count: 80) } == .invalidArgument)
+        #expect(kind { $0.expression = [Float](repeating: 100.1, count: 55) } == .invalidArgument)
         #expect(kind { $0.lookShare = 0.5 } == .invalidArgument)
         #expect(kind { $0.wPlus = [0] } == .invalidArgument)
         for change in [
             edit { $0.identityGain = 100 }, edit { $0.expressionGain = -100 }, edit { $0.lookGain = 100 }, edit { $0.yaw = 180 },
             edit { $0.pitch = -90 }, edit { ($0.otherLookSeed, $0.lookShare) = (1, 100) },
-            edit { $0.expression = [Float](repeating: 3e38, count: 55) }, edit { $0.identity = [Float](repeating: -3e38, count: 80) },
+            edit { $0.expression = [Float](repeating: 100, count: 55) }, edit { $0.identity = [Float](repeating: -100, count: 80) },
         ] {
             let kind = errorKind { _ = try editor.apply(change) }
             #expect(kind == nil || kind == .numericalFailure)
