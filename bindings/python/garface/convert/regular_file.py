@@ -31,9 +31,9 @@ def read_regular(path: str | os.PathLike[str], most: int, what: str = "expected 
                 raise ConversionError(f"{source}: is not a regular file")
             if found.st_size > most:
                 raise ConversionError(f"{source}: has {found.st_size} bytes, {what} {most}")
-            data = f.read(most + 1)
+            data = f.read(found.st_size + 1)
     except OSError as problem:
         raise ConversionError(f"{source}: cannot be read: {problem.strerror or problem}") from None
-    if len(data) > most:      # it grew
-        raise ConversionError(f"{source}: has more than {most} bytes")
+    if len(data) != found.st_size:
+        raise ConversionError(f"{source}: changed while it was read")
     return data
