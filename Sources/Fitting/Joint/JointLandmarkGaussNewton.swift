@@ -25,60 +25,29 @@ package struct JointLandmarkGaussNewton {
                     energy: energy, observed: observed, x: energy.unknowns(of: state),
                     points: PointModel(single.head, at: single.embedding(for: state, observed))))
         }
-        func total(_ photos: [Photo]) -> EnergyTerms {
-            photos.reduce(into: EnergyTerms()) { $0 += $1.energy.evaluate($1.x, $1.points) }
-        }
-        var evaluation = total(photos)
-        let start = evaluation.total
-        var done = 0, reason = StageOutcome.Reason.finished
-        var damping = 1e-2
-        let rigidOnly = stage.blocks.contains(.rotation) ? 3 : 0
-        for iteration in 0..<stage.iterations {
-            if iteration > 0 && iteration % LandmarkGaussNewton.contourPeriod == 0 {
-                for k in photos.indices where photos[k].observed.jawFollowsContour {
+        let outcome = try DampedDescent(stage: stage).run(
+            &photos, evaluate: { $0.reduce(into: EnergyTerms()) { $0 += $1.energy.evaluate($1.x, $1.points) } },
+            moveContour: { photos in
+                let following = photos.indices.filter { photos[$0].observed.jawFollowsContour }
+                for k in following {
                     photos[k].energy.write(photos[k].x, to: &states[k])
                     photos[k].points = PointModel(single.head, at: single.embedding(for: states[k], photos[k].observed))
                 }
-                evaluation = total(photos)
-            }
-            let equations = photos.map { $0.energy.normalEquations($0.x, $0.points) }
-            var accepted = false
-            let before = evaluation.total
-            for _ in 0..<6 {
-                guard let steps = Self.solve(photos, equations, damping: damping, shapeHeld: iteration < rigidOnly) else {
-                    damping *= 10
-                    continue
+                return !following.isEmpty
+            },
+            linearise: { photos in
+                let equations = photos.map { $0.energy.normalEquations($0.x, $0.points) }
+                return { damping, shapeHeld in
+                    guard let steps = Self.solve(photos, equations, damping: damping, shapeHeld: shapeHeld) else { return nil }
+                    var trial = photos
+                    for k in trial.indices {
+                        trial[k].x = trial[k].energy.stepped(trial[k].x, by: steps[k], limit: LandmarkGaussNewton.identityLimit)
+                    }
+                    return trial
                 }
-                var trial = photos
-                for k in trial.indices {
-                    trial[k].x = trial[k].energy.stepped(
-                        trial[k].x, by: steps[k], limit: LandmarkGaussNewton.identityLimit)
-                }
-                let terms = total(trial)
-                if terms.total.isFinite && terms.total < evaluation.total {
-                    photos = trial
-                    evaluation = terms
-                    damping = max(damping / 3, 1e-7)
-                    accepted = true
-                    break
-                }
-                damping = min(damping * 4, 1e8)
-            }
-            try record(iteration, evaluation)
-            done = iteration + 1
-            if iteration > rigidOnly + LandmarkGaussNewton.contourPeriod {
-                if !accepted {
-                    reason = .noDescent
-                    break
-                }
-                if (before - evaluation.total) / max(before, 1e-12) < Double(stage.tolerance) {
-                    reason = .tolerance
-                    break
-                }
-            }
-        }
+            }, record: record)
         for k in photos.indices { photos[k].energy.write(photos[k].x, to: &states[k]) }
-        return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: start, last: evaluation.total)
+        return outcome
     }
 
     package struct Photo {

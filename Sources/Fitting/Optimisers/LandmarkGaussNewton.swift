@@ -4,14 +4,12 @@ import Numerics
 /// Levenberg-Marquardt on the robust landmark distance and the priors, in double precision.
 ///
 /// Unknowns: yaw, pitch, roll, log scale, shift (mm), identity, expression; expression stays in [0, 1] by an
-/// active set. Only the 68 embedded points are evaluated; the jaw's points on the visible contour are chosen
-/// anew every few iterations.
+/// active set. Only the 68 embedded points are evaluated.
 struct LandmarkGaussNewton {
     let head: HeadModel<Float>
     let contour: ContourLines
 
     static let identityLimit = 4.0
-    static let contourPeriod = 4
 
     func run(
         stage: FitStage, problem: FitProblem, state: inout FitState,
@@ -21,57 +19,25 @@ struct LandmarkGaussNewton {
             return StageOutcome(stage: stage.name, iterations: 0, reason: .noLandmarks, first: 0, last: 0)
         }
         let energy = LandmarkEnergy(head: head, stage: stage, problem: problem, observed: observed)
-        var x = energy.unknowns(of: state)
-        var points = PointModel(head, at: embedding(for: state, observed))
-        var evaluation = energy.evaluate(x, points)
-        let start = evaluation.total
-        var done = 0, reason = StageOutcome.Reason.finished
-        var damping = 1e-2
-        let rigidOnly = stage.blocks.contains(.rotation) ? 3 : 0
-        for iteration in 0..<stage.iterations {
-            if observed.jawFollowsContour && iteration > 0 && iteration % Self.contourPeriod == 0 {
-                energy.write(x, to: &state)
-                points = PointModel(head, at: embedding(for: state, observed))
-                evaluation = energy.evaluate(x, points)
-            }
-            let (hessian, gradient) = energy.normalEquations(x, points)
-            var accepted = false
-            let before = evaluation.total
-            for _ in 0..<6 {
-                // The pose settles before the shape may move.
-                guard
-                    let step = energy.solve(
-                        hessian, gradient, at: x, damping: damping, shapeHeld: iteration < rigidOnly)
-                else {
-                    damping *= 10
-                    continue
+        var at = (x: energy.unknowns(of: state), points: PointModel(head, at: embedding(for: state, observed)))
+        let outcome = try DampedDescent(stage: stage).run(
+            &at, evaluate: { energy.evaluate($0.x, $0.points) },
+            moveContour: { at in
+                guard observed.jawFollowsContour else { return false }
+                energy.write(at.x, to: &state)
+                at.points = PointModel(head, at: embedding(for: state, observed))
+                return true
+            },
+            linearise: { at in
+                let (hessian, gradient) = energy.normalEquations(at.x, at.points)
+                return { damping, shapeHeld in
+                    energy.solve(hessian, gradient, at: at.x, damping: damping, shapeHeld: shapeHeld).map {
+                        (energy.stepped(at.x, by: $0, limit: Self.identityLimit), at.points)
+                    }
                 }
-                let trial = energy.stepped(x, by: step, limit: Self.identityLimit)
-                let terms = energy.evaluate(trial, points)
-                if terms.total.isFinite && terms.total < evaluation.total {
-                    x = trial
-                    evaluation = terms
-                    damping = max(damping / 3, 1e-7)
-                    accepted = true
-                    break
-                }
-                damping = min(damping * 4, 1e8)
-            }
-            try record(iteration, evaluation)
-            done = iteration + 1
-            if iteration > rigidOnly + Self.contourPeriod {
-                if !accepted {
-                    reason = .noDescent
-                    break
-                }
-                if (before - evaluation.total) / max(before, 1e-12) < Double(stage.tolerance) {
-                    reason = .tolerance
-                    break
-                }
-            }
-        }
-        energy.write(x, to: &state)
-        return StageOutcome(stage: stage.name, iterations: done, reason: reason, first: start, last: evaluation.total)
+            }, record: record)
+        energy.write(at.x, to: &state)
+        return outcome
     }
 
     func embedding(for s: FitState, _ observed: LandmarkObservations) -> LandmarkEmbedding {
