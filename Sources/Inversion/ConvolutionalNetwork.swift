@@ -38,6 +38,8 @@ public final class ConvolutionalContext<T: Scalar> {
     public let network: ConvolutionalNetwork<T>
     /// The output [1,C,h,w] of every layer that is run, after its activation.
     let outputs: [Tensor<T>]
+    /// The outputs of the marked layers, [1,C,h,w] each.
+    public let levels: [Tensor<T>]
     private let convolutions: [Convolution<T>]
     private var gradients: [Tensor<T>] = []
 
@@ -57,10 +59,9 @@ public final class ConvolutionalContext<T: Scalar> {
         }
         self.convolutions = convolutions
         self.outputs = outputs
+        self.levels = outputs.indices.filter { network.layers[$0].isLevel }.map { outputs[$0] }
     }
 
-    /// The outputs of the marked layers, [1,C,h,w] each.
-    public var levels: [Tensor<T>] { outputs.indices.filter { network.layers[$0].isLevel }.map { outputs[$0] } }
     public var last: Tensor<T> { outputs[outputs.count - 1] }
 
     /// Sets up the memory of `backward`, which would otherwise be allocated on its first call.

@@ -23,7 +23,7 @@ private struct Job {
 /// alone, so that results are the same whichever thread does it.
 @inline(never)
 public func inParts(_ parts: Int, _ work: (Int) -> Void) {
-    guard parts > 1, let runRegion, threadNumber != nil, threadsInRegion != nil else {
+    guard parts > 1, hasOpenMP, let runRegion else {
         for part in 0..<max(1, parts) { work(part) }
         return
     }
