@@ -376,9 +376,9 @@ gar_status gar_image_get_pixels(
  * Errors  GAR_UNSUPPORTED_FORMAT, GAR_FILE_UNWRITABLE. Since 0.1. */
 gar_status gar_image_write(const gar_image *image, const char *path);
 
-/* Finds faces, largest first; upright or rolled by up to about 45 degrees. A picture without faces
- * is no error: *count is 0. See "Sizes" above; every call searches, so a buffer of, say, 64 faces
- * saves asking for the size.
+/* Finds faces, the most prominent first (large, certain, near the middle); upright or rolled by up
+ * to about 45 degrees. A picture without faces is no error: *count is 0. See "Sizes" above; every
+ * call searches, so a buffer of, say, 64 faces saves asking for the size.
  *
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_faces_detect(

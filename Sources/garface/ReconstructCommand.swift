@@ -113,7 +113,7 @@ struct ReconstructCommand: ParsableCommand {
             throw ValidationError("Several photos need --same-person; for photos of different people there is garface batch.")
         }
         if samePerson && (box != nil || landmarks != nil || allFaces) {
-            throw ValidationError("--same-person takes the largest face of each photo; it does not go with --box, --landmarks or --all-faces.")
+            throw ValidationError("--same-person takes the most prominent face of each photo; it does not go with --box, --landmarks or --all-faces.")
         }
         if box != nil && landmarks != nil { throw ValidationError("Give --box or --landmarks, not both.") }
         if allFaces && (box != nil || landmarks != nil) {

@@ -19,7 +19,7 @@ public struct PersonReconstruction: Sendable {
 extension Reconstructor {
     /// Reconstructs one person from several photos.
     ///
-    /// In each photo the largest face is taken, or the one of `faces`. Photos without a face are reported in the result; an
+    /// In each photo the most prominent face is taken, or the one of `faces`. Photos without a face are reported in the result; an
     /// error of kind `noFace` is thrown where there is none in any. Of the options, those that say where a face is are not
     /// looked at.
     public func reconstruct(

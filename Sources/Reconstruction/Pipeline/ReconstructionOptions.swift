@@ -56,7 +56,7 @@ public struct ReconstructionOptions: Sendable {
     public var jawFollowsContour = true
     /// Expected error of given points, mm.
     public var pointErrorMM = 1.0
-    /// How many faces at most, largest first.
+    /// How many faces at most, the most prominent first.
     public var maximumFaces = 1
     public var detector = FaceDetectorOptions()
     /// A found face counts when the inverse network, too, gives it at least this probability.

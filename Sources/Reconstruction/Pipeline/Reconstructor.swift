@@ -68,7 +68,7 @@ public final class Reconstructor {
         aligner = try Aligner(models.inverse, halfMM: models.fit.frame.half, centreYMM: models.fit.frame.centreY)
     }
 
-    /// The faces of a photo, largest first; at least one, or an error of kind `noFace`.
+    /// The faces of a photo, the most prominent first; at least one, or an error of kind `noFace`.
     public func reconstruct(
         _ photo: RGBImage, options: ReconstructionOptions = .init(), progress: Progress? = nil
     ) throws -> [ReconstructionResult] {
@@ -93,7 +93,7 @@ public final class Reconstructor {
         return results
     }
 
-    /// The faces of a photo that `reconstruct` would take, largest first; none where there is none.
+    /// The faces of a photo that `reconstruct` would take, the most prominent first; none where there is none.
     public func faces(_ photo: RGBImage, options: ReconstructionOptions = .init()) throws -> [FaceBox] {
         var options = options
         (options.rectangle, options.points5, options.points68, options.meshPoints, options.face) = (nil, nil, nil, nil, nil)
@@ -146,7 +146,7 @@ public final class Reconstructor {
             return Array(distinct(places, in: photo).prefix(options.maximumFaces))
         }
         var places: [Place] = []
-        // The search's time goes into small faces. Where the largest face is all that is wanted, large ones are looked for
+        // The search's time goes into small faces. Where one face is all that is wanted, large ones are looked for
         // first, and small ones only if there is none.
         var large = options.detector
         large.minimumSize = Self.largeFace

@@ -93,7 +93,7 @@ _lock = threading.Lock()
 
 
 def detect_faces(photo: ImageLike, models: Models | None = None) -> list[Face]:
-    """The faces of a photo, largest first; empty where there is none.
+    """The faces of a photo, the most prominent first; empty where there is none.
 
     Args:
         photo: a path, a uint8 array (height, width, 3), or an Image.

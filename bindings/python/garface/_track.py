@@ -67,7 +67,7 @@ class Tracker(Owned):
         frames_per_second: for frames without a time.
         smoothing: how much noise is reckoned with, beside what was measured; 0: nothing is smoothed, and there is no lag.
         renderer: "landmarks" (tens of ms), "start" (the inverse network's reading) or "gar" (refined as well, seconds).
-        face: the one to follow, in the first frame; None takes the largest.
+        face: the one to follow, in the first frame; None takes the most prominent.
         keep: whether frames are kept for `write`.
     """
 
