@@ -34,7 +34,7 @@ class GeometrySampler:
             out[jaw] = rng.uniform(0, 1)
         if rng.random() < 0.2:
             out[rng.integers(len(out))] = rng.uniform(0, 1)
-        if rng.random() < 0.1:
+        if rng.random() < 0.25:
             out[self.names.index("eyeBlink_L")] = out[self.names.index("eyeBlink_R")] = rng.uniform(0.3, 1)
         out[close] = min(out[close], out[jaw])      # mouthClose corrects jawOpen and means nothing alone
         return out.astype(np.float32)
