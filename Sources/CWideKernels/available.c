@@ -8,3 +8,11 @@ bool garface_kernels_available(void) {
     return false;
 #endif
 }
+
+bool garface_bfloat_available(void) {
+#if defined(__x86_64__)
+    return garface_kernels_available() && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}

@@ -96,7 +96,8 @@ INLINE size_t point_at(int i, int j, int count, int channels) {
 }
 
 /// A window of 5 x 5 pixels, or of 9 x 9 of the adjoint's, whose even pixels are the five and odd ones the four.
-INLINE void transform_input(const float *x, size_t row, lanes scale, bool adjoint, float *v, int count, int channels) {
+INLINE void transform_input(const float *x, size_t row, lanes scale, bool adjoint, void *v, size_t start, int count, int channels,
+                            const bool half) {
     lanes t[9][9];
 #pragma clang loop unroll(full)
     for (int j = 0; j < (adjoint ? 9 : 5); j++) {
@@ -129,7 +130,7 @@ INLINE void transform_input(const float *x, size_t row, lanes scale, bool adjoin
             for (int j = 0; j < 4; j++) s[5 + j] = t[i][1 + j];
         }
 #pragma clang loop unroll(full)
-        for (int j = 0; j < 9; j++) store(v + point_at(i, j, count, channels), s[j]);
+        for (int j = 0; j < 9; j++) put(v, start + point_at(i, j, count, channels), s[j], half);
     }
 }
 
@@ -195,7 +196,7 @@ static void padded_window(const float *x, int height, int width, int top, int le
 }
 
 INLINE void inputs_of_tiles(const float *x, const float *scale, int inputs, int height, int width, int across, bool adjoint,
-                            int first, int count, float *v) {
+                            int first, int count, void *v, const bool half) {
     const size_t area = (size_t)height * width;
     const int side = adjoint ? 9 : 5;
     float edge[16 * 81];
@@ -205,27 +206,28 @@ INLINE void inputs_of_tiles(const float *x, const float *scale, int inputs, int 
         for (int t = 0; t < count; t++) {
             const int i = (first + t) / across, j = (first + t) % across;
             const int top = adjoint ? 8 * i : 4 * i - 1, left = adjoint ? 8 * j : 4 * j - 1;
-            float *out = v + (size_t)t * inputs + 16 * b;
+            const size_t start = (size_t)t * inputs + 16 * b;
             if (top >= 0 && left >= 0 && top + side <= height && left + side <= width)
-                transform_input(plane + ((size_t)top * width + left) * 16, (size_t)16 * width, s, adjoint, out, count, inputs);
+                transform_input(plane + ((size_t)top * width + left) * 16, (size_t)16 * width, s, adjoint, v, start, count, inputs,
+                                half);
             else {
                 padded_window(plane, height, width, top, left, side, edge);
-                transform_input(edge, 16 * side, s, adjoint, out, count, inputs);
+                transform_input(edge, 16 * side, s, adjoint, v, start, count, inputs, half);
             }
         }
     }
 }
 
-static void products(const float *v, const float *u, float *m, int inputs, int outputs, int count) {
+INLINE void products(const bool half, const void *v, const void *u, float *m, int inputs, int outputs, int count) {
     for (int a = 0; a < groups; a++)
         for (int b = 0; b < groups; b++)
-            product(v + group_start(a, b, count, inputs), members(a, b) * count, inputs,
-                    u + (size_t)(groups * a + b) * inputs * outputs, outputs, m + group_start(a, b, count, outputs));
+            product_of(half, v, group_start(a, b, count, inputs), members(a, b) * count, inputs, u,
+                       (size_t)(groups * a + b) * inputs * outputs, outputs, m + group_start(a, b, count, outputs));
 }
 
 /// The last even row (or column) where the map's side is a multiple of 4: only the pair's first member lies in the map,
 /// so that one of the six groups along the other side is left. `step` leads along the border, in numbers.
-static void border(const float *x, const float *scale, const float *u, size_t u_step, float *y, int inputs, int outputs,
+INLINE void border(const bool half, const float *x, const float *scale, const void *u, size_t u_step, float *y, int inputs, int outputs,
                    int length, size_t x_step, size_t x_area, size_t y_step, size_t y_area, float *scratch, int most) {
     const int tiles = length / tile + 1;
     for (int first = 0; first < tiles; first += most) {
@@ -241,12 +243,12 @@ static void border(const float *x, const float *scale, const float *u, size_t u_
                 }
                 pair_points(d[0], d[1], d[2], d[3], d[4], p);
                 for (int i = 0; i < 4; i++) p[5 + i] = d[1 + i];
-                for (int i = 0; i < 9; i++) store(v + ((size_t)i * count + t) * inputs + 16 * b, p[i]);
+                for (int i = 0; i < 9; i++) put(v, ((size_t)i * count + t) * inputs + 16 * b, p[i], half);
             }
         }
         for (int g = 0; g < groups; g++)
-            product(v + (size_t)g * count * inputs, (g == 5 ? 4 : 1) * count, inputs, u + g * u_step, outputs,
-                    m + (size_t)g * count * outputs);
+            product_of(half, v, (size_t)g * count * inputs, (g == 5 ? 4 : 1) * count, inputs, u, g * u_step, outputs,
+                       m + (size_t)g * count * outputs);
         for (int b = 0; b < outputs / 16; b++)
             for (int t = 0; t < count; t++) {
                 lanes d[9], s[4];
@@ -262,8 +264,8 @@ static void border(const float *x, const float *scale, const float *u, size_t u_
     }
 }
 
-void garface_up(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height, int width,
-                float *scratch, int part, int parts) {
+INLINE void up(const bool half, const float *x, const float *scale, const void *u, float *y, int inputs, int outputs, int height,
+               int width, float *scratch, int part, int parts) {
     const int across = tiles_along(width), tiles = across * tiles_along(height);
     const int n = band(inputs, outputs, (height / tile + 1) * (width / tile + 1));
     const int begin = (int)((long)tiles * part / parts), end = (int)((long)tiles * (part + 1) / parts);
@@ -272,8 +274,8 @@ void garface_up(const float *x, const float *scale, const float *u, float *y, in
     float *v = scratch, *m = scratch + band_size(n, inputs);
     for (int first = begin; first < end; first += n) {
         const int count = end - first < n ? end - first : n;
-        inputs_of_tiles(x, scale, inputs, height, width, across, false, first, count, v);
-        products(v, u, m, inputs, outputs, count);
+        inputs_of_tiles(x, scale, inputs, height, width, across, false, first, count, v, half);
+        products(half, v, u, m, inputs, outputs, count);
         for (int b = 0; b < outputs / 16; b++)
             for (int t = 0; t < count; t++) {
                 const int top = (first + t) / across * 8, left = (first + t) % across * 8;
@@ -288,15 +290,23 @@ void garface_up(const float *x, const float *scale, const float *u, float *y, in
     if (part != parts - 1) return;
     // Every tile of a border takes 9 of a band's 81 points.
     if (height % tile == 0)
-        border(x + 16 * (area - width), scale, u, step, y + 16 * (large - w), inputs, outputs, width, 16, area, 16, large,
+        border(half, x + 16 * (area - width), scale, u, step, y + 16 * (large - w), inputs, outputs, width, 16, area, 16, large,
                scratch, 9 * n);
     if (width % tile == 0)
-        border(x + 16 * (size_t)(width - 1), scale, u, groups * step, y + 16 * (size_t)(w - 1), inputs, outputs, height,
+        border(half, x + 16 * (size_t)(width - 1), scale, u, groups * step, y + 16 * (size_t)(w - 1), inputs, outputs, height,
                (size_t)16 * width, area, (size_t)16 * w, large, scratch, 9 * n);
 }
 
-void garface_up_adjoint(const float *dy, const float *u, float *dx, int inputs, int outputs, int height, int width,
-                        float *scratch, int part, int parts) {
+void garface_up(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
+                int width, float *scratch, int part, int parts) {
+    if (half)
+        up(true, x, scale, u, y, inputs, outputs, height, width, scratch, part, parts);
+    else
+        up(false, x, scale, u, y, inputs, outputs, height, width, scratch, part, parts);
+}
+
+INLINE void adjoint(const bool half, const float *dy, const void *u, float *dx, int inputs, int outputs, int height, int width,
+                    float *scratch, int part, int parts) {
     const int across = tiles_along(width), tiles = across * tiles_along(height);
     const int n = band(inputs, outputs, (height / tile + 1) * (width / tile + 1));
     const int begin = (int)((long)tiles * part / parts), end = (int)((long)tiles * (part + 1) / parts);
@@ -304,8 +314,8 @@ void garface_up_adjoint(const float *dy, const float *u, float *dx, int inputs, 
     float *v = scratch, *m = scratch + band_size(n, inputs);
     for (int first = begin; first < end; first += n) {
         const int count = end - first < n ? end - first : n;
-        inputs_of_tiles(dy, NULL, inputs, 2 * height + 1, 2 * width + 1, across, true, first, count, v);
-        products(v, u, m, inputs, outputs, count);
+        inputs_of_tiles(dy, NULL, inputs, 2 * height + 1, 2 * width + 1, across, true, first, count, v, half);
+        products(half, v, u, m, inputs, outputs, count);
         for (int b = 0; b < outputs / 16; b++)
             for (int t = 0; t < count; t++) {
                 const int top = (first + t) / across * tile, left = (first + t) % across * tile;
@@ -318,13 +328,21 @@ void garface_up_adjoint(const float *dy, const float *u, float *dx, int inputs, 
             }
     }
 }
+
+void garface_up_adjoint(const float *dy, const void *u, bool half, float *dx, int inputs, int outputs, int height, int width,
+                        float *scratch, int part, int parts) {
+    if (half)
+        adjoint(true, dy, u, dx, inputs, outputs, height, width, scratch, part, parts);
+    else
+        adjoint(false, dy, u, dx, inputs, outputs, height, width, scratch, part, parts);
+}
 LANES_END
 #else
 size_t garface_up_weight_count(int inputs, int outputs) { return 0; }
 void garface_up_weights(const float *w, int inputs, int outputs, bool adjoint, float *u) {}
 size_t garface_up_scratch(int inputs, int outputs, int height, int width) { return 0; }
-void garface_up(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height, int width,
-                float *scratch, int part, int parts) {}
-void garface_up_adjoint(const float *dy, const float *u, float *dx, int inputs, int outputs, int height, int width,
+void garface_up(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
+                int width, float *scratch, int part, int parts) {}
+void garface_up_adjoint(const float *dy, const void *u, bool half, float *dx, int inputs, int outputs, int height, int width,
                         float *scratch, int part, int parts) {}
 #endif

@@ -67,8 +67,8 @@ INLINE void output_points(const lanes m[6], lanes y[4]) {
     y[3] = add(fma3(all(8), d, b), m[5]);
 }
 
-/// One window of 16 channels, rows `row` numbers apart, into its 36 points, `stride` numbers apart.
-INLINE void transform_input(const float *x, size_t row, lanes scale, float *v, size_t stride) {
+/// One window of 16 channels, rows `row` numbers apart, into its 36 points, `stride` numbers apart, from number `at` of v on.
+INLINE void transform_input(const float *x, size_t row, lanes scale, void *v, size_t at, size_t stride, const bool half) {
     lanes t[6][6];
 #pragma clang loop unroll(full)
     for (int j = 0; j < 6; j++) {
@@ -84,7 +84,7 @@ INLINE void transform_input(const float *x, size_t row, lanes scale, float *v, s
         lanes s[6];
         input_points(t[i], s);
 #pragma clang loop unroll(full)
-        for (int j = 0; j < 6; j++) store(v + (size_t)(6 * i + j) * stride, s[j]);
+        for (int j = 0; j < 6; j++) put(v, at + (size_t)(6 * i + j) * stride, s[j], half);
     }
 }
 
@@ -121,8 +121,8 @@ static void padded_window(const float *x, int height, int width, int top, int le
         }
 }
 
-static void inputs_of_tiles(const float *x, const float *scale, int inputs, int height, int width, int first, int count,
-                            float *v, size_t stride) {
+INLINE void inputs_of_tiles(const float *x, const float *scale, int inputs, int height, int width, int first, int count,
+                            void *v, size_t stride, const bool half) {
     const int across = (width + tile - 1) / tile;
     const size_t area = (size_t)height * width;
     float edge[16 * points];
@@ -131,12 +131,12 @@ static void inputs_of_tiles(const float *x, const float *scale, int inputs, int 
         const lanes s = scale ? load(scale + 16 * b) : all(1);
         for (int t = 0; t < count; t++) {
             const int top = (first + t) / across * tile - 1, left = (first + t) % across * tile - 1;
-            float *out = v + (size_t)t * inputs + 16 * b;
+            const size_t at = (size_t)t * inputs + 16 * b;
             if (top >= 0 && left >= 0 && top + window <= height && left + window <= width)
-                transform_input(plane + ((size_t)top * width + left) * 16, (size_t)16 * width, s, out, stride);
+                transform_input(plane + ((size_t)top * width + left) * 16, (size_t)16 * width, s, v, at, stride, half);
             else {
                 padded_window(plane, height, width, top, left, edge);
-                transform_input(edge, 16 * window, s, out, stride);
+                transform_input(edge, 16 * window, s, v, at, stride, half);
             }
         }
     }
@@ -157,25 +157,48 @@ static void outputs_of_tiles(const float *m, size_t stride, int outputs, int hei
         }
 }
 
-void garface_winograd(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height,
-                      int width, float *scratch, int part, int parts) {
+INLINE void run(const bool half, const float *x, const float *scale, const void *u, float *y, int inputs, int outputs, int height,
+                int width, float *scratch, int part, int parts) {
     const int tiles = tiles_of(height, width), n = band(inputs, outputs, tiles);
     const int begin = (int)((long)tiles * part / parts), end = (int)((long)tiles * (part + 1) / parts);
     float *v = scratch, *m = scratch + points * point_stride(n, inputs);
     for (int first = begin; first < end; first += n) {
         const int count = end - first < n ? end - first : n;
         const size_t vs = point_stride(count, inputs), ms = point_stride(count, outputs);
-        inputs_of_tiles(x, scale, inputs, height, width, first, count, v, vs);
+        inputs_of_tiles(x, scale, inputs, height, width, first, count, v, vs, half);
         for (int p = 0; p < points; p++)
-            product(v + p * vs, count, inputs, u + (size_t)p * inputs * outputs, outputs, m + p * ms);
+            product_of(half, v, p * vs, count, inputs, u, (size_t)p * inputs * outputs, outputs, m + p * ms);
         outputs_of_tiles(m, ms, outputs, height, width, first, count, y);
     }
+}
+
+void garface_winograd(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
+                      int width, float *scratch, int part, int parts) {
+    if (half)
+        run(true, x, scale, u, y, inputs, outputs, height, width, scratch, part, parts);
+    else
+        run(false, x, scale, u, y, inputs, outputs, height, width, scratch, part, parts);
+}
+
+void garface_half_weights(const float *u, int depth, int columns, unsigned short *half) {
+    for (int p = 0; p < points; p++)
+        for (int k = 0; k < depth; k++)
+            for (int n = 0; n < columns; n++) {
+                const size_t at = (size_t)p * depth * columns;
+                const int start = n / panel_width * panel_width, last = columns - start;
+                const int width = last < panel_width ? last : panel_width;
+                unsigned bits;
+                memcpy(&bits, u + at + panel_index(k, n, depth, columns), sizeof bits);
+                half[at + (size_t)start * depth + (size_t)(k / 2) * 2 * width + 2 * (n - start) + k % 2] =
+                    (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+            }
 }
 LANES_END
 #else
 size_t garface_winograd_weight_count(int inputs, int outputs) { return 0; }
 void garface_winograd_weights(const float *w, int inputs, int outputs, bool mirrored, float *u) {}
 size_t garface_winograd_scratch(int inputs, int outputs, int height, int width) { return 0; }
-void garface_winograd(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height,
+void garface_winograd(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
                       int width, float *scratch, int part, int parts) {}
+void garface_half_weights(const float *u, int depth, int columns, unsigned short *half) {}
 #endif

@@ -71,36 +71,48 @@ final class PackedBasis: @unchecked Sendable {
 
     /// Adds to `sums` `[V,3]` the modes times `coefficients`.
     func combine(_ coefficients: UnsafePointer<Float>, addingTo sums: UnsafeMutablePointer<Float>) {
-        inBlocks(sums) { block, place in
-            kernels.combine(
-                numbers.baseAddress! + start[block] * Self.block, modes.baseAddress! + start[block],
-                start[block + 1] - start[block], coefficients, place)
+        let parts = partCount(), count = start.count - 1
+        inParts(parts) { part in
+            inBlocks(count * part / parts..<count * (part + 1) / parts, sums) { block, place in
+                kernels.combine(
+                    numbers.baseAddress! + start[block] * Self.block, modes.baseAddress! + start[block],
+                    start[block + 1] - start[block], coefficients, place)
+            }
         }
     }
 
     /// Adds to `sums` `[modeCount]` the products of each mode with `values` `[V,3]`.
     func project(_ values: UnsafePointer<Float>, addingTo sums: UnsafeMutablePointer<Float>) {
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: modeCount * kernels.lanes) { partial in
+        // Two halves whatever the threads, so that the sums are the same.
+        let halves = 2, count = start.count - 1, size = modeCount * kernels.lanes
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: halves * size) { partial in
             partial.initialize(repeating: 0)
-            inBlocks(UnsafeMutablePointer(mutating: values)) { block, place in
-                kernels.project(
-                    numbers.baseAddress! + start[block] * Self.block, modes.baseAddress! + start[block],
-                    start[block + 1] - start[block], place, partial.baseAddress!)
+            let partial = partial.baseAddress!, values = UnsafeMutablePointer(mutating: values)
+            func add(_ half: Int) {
+                inBlocks(count * half / halves..<count * (half + 1) / halves, values) { block, place in
+                    kernels.project(
+                        numbers.baseAddress! + start[block] * Self.block, modes.baseAddress! + start[block],
+                        start[block + 1] - start[block], place, partial + half * size)
+                }
             }
+            if partCount() > 1 { inParts(halves, add) } else { (0..<halves).forEach(add) }
             for k in 0..<modeCount {
                 var sum: Float = 0
-                for l in 0..<kernels.lanes { sum += partial[k * kernels.lanes + l] }
+                for half in 0..<halves { for l in 0..<kernels.lanes { sum += partial[half * size + k * kernels.lanes + l] } }
                 sums[k] += sum
             }
         }
     }
 
-    /// Calls `body` with every block and where its numbers are in `values`; the last one, which may be short, in a copy.
+    /// Calls `body` with the blocks of a range and where each one's numbers are in `values`; the last of all, which may be short,
+    /// in a copy.
     @inline(__always)
-    private func inBlocks(_ values: UnsafeMutablePointer<Float>, _ body: (Int, UnsafeMutablePointer<Float>) -> Void) {
+    private func inBlocks(
+        _ range: Range<Int>, _ values: UnsafeMutablePointer<Float>, _ body: (Int, UnsafeMutablePointer<Float>) -> Void
+    ) {
         let whole = width / Self.block, rest = width % Self.block
-        for b in 0..<whole { body(b, values + b * Self.block) }
-        if rest == 0 { return }
+        for b in range where b < whole { body(b, values + b * Self.block) }
+        if rest == 0 || !range.contains(whole) { return }
         withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.block) { copy in
             copy.initialize(repeating: 0)
             copy.baseAddress!.update(from: values + whole * Self.block, count: rest)

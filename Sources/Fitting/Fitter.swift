@@ -39,8 +39,8 @@ public final class Fitter {
     public let models: FitModels
     public let renderer: FitRenderer
     private let problem: FitProblem
-    /// By the side of the picture that is compared (0 without a renderer); all share one layout of the unknowns.
-    private var objectives: [Int: FitObjective<Float>] = [:]
+    /// All share one layout of the unknowns.
+    private var objectives: [Picture: FitObjective<Float>] = [:]
     /// The one that the running stage minimises.
     private var objective: FitObjective<Float>
     private let unknowns: Tensor<Float>
@@ -52,6 +52,12 @@ public final class Fitter {
 
     /// Progress in [0, 1] of the running stage and its name; false cancels.
     public typealias Progress = (Float, String) -> Bool
+
+    /// How the picture that is compared is made: its side (0 without a renderer) and, for GAR, in what convolutions multiply.
+    private struct Picture: Hashable {
+        var side: Int
+        var precision = ProductPrecision.single
+    }
 
     /// Allocates everything the iterations need.
     public init(models: FitModels, renderer: FitRenderer, problem: FitProblem) throws {
@@ -67,7 +73,7 @@ public final class Fitter {
         case .none: try problem.check(head: models.head, size: nil)
         }
         objective = try Self.objective(models, renderer, problem)
-        objectives[problem.size] = objective
+        objectives[Picture(side: problem.size)] = objective
         let n = objective.layout.count
         unknowns = Tensor([n])
         descent = StageDescent(count: n)
@@ -80,7 +86,7 @@ public final class Fitter {
     public private(set) var state: FitState
 
     package static func objective(
-        _ models: FitModels, _ renderer: FitRenderer, _ problem: FitProblem
+        _ models: FitModels, _ renderer: FitRenderer, _ problem: FitProblem, precision: ProductPrecision = .single
     ) throws -> FitObjective<Float> {
         try renderer == .sphericalHarmonics
             ? FitObjective(
@@ -88,14 +94,19 @@ public final class Fitter {
                 contour: models.contour)
             : FitObjective(
                 head: models.head, gar: renderer == .gar ? models.gar : nil, perceptualNetwork: models.inverse,
-                frame: models.frame, problem: problem, contour: models.contour)
+                frame: models.frame, problem: problem, contour: models.contour, precision: precision)
     }
 
     /// Makes what a stage minimises the present objective; allocates where its picture is of a new size.
     private func take(_ stage: FitStage) throws {
-        let side = renderer == .none ? problem.size : stage.pictureSize(problem.size)
-        if objectives[side] == nil { objectives[side] = try Self.objective(models, renderer, problem.reduced(to: side)) }
-        objective = objectives[side]!
+        let picture = Picture(
+            side: renderer == .none ? problem.size : stage.pictureSize(problem.size),
+            precision: renderer == .gar ? stage.precision : .single)
+        if objectives[picture] == nil {
+            objectives[picture] = try Self.objective(
+                models, renderer, problem.reduced(to: picture.side), precision: picture.precision)
+        }
+        objective = objectives[picture]!
     }
 
     public func run(_ schedule: FitSchedule, progress: Progress? = nil) throws -> FitResult {
@@ -107,7 +118,7 @@ public final class Fitter {
             try run(stage) { fraction, name in progress?((done + fraction * share) / total, name) ?? true }
             done += share
         }
-        objective = objectives[problem.size]!
+        objective = objectives[Picture(side: problem.size)]!
         return FitResult(
             state: state, history: history, outcomes: outcomes, picture: objective.renderedPicture(unknowns.pointer))
     }

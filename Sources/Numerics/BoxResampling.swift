@@ -12,14 +12,26 @@ public func halve<T: Scalar>(_ from: UnsafePointer<T>, _ channels: Int, _ n: Int
     }
 }
 
-/// Adds the gradient of `halve`.
+/// Adds the gradient of `halve`, or with `adds` false overwrites with it.
 @_specialize(where T == Float)
 @_specialize(where T == Double)
-public func halveBackward<T: Scalar>(_ dTo: UnsafePointer<T>, _ channels: Int, _ n: Int, _ dFrom: UnsafeMutablePointer<T>) {
+public func halveBackward<T: Scalar>(
+    _ dTo: UnsafePointer<T>, _ channels: Int, _ n: Int, _ dFrom: UnsafeMutablePointer<T>, adds: Bool = true
+) {
     let half = n / 2
     for row in 0..<channels &* half {
         let upper = dFrom + 2 &* row &* n, lower = upper + n
         let g = dTo + row &* half
+        if !adds {
+            for i in 0..<half {
+                let q = g[i] * 0.25
+                upper[2 &* i] = q
+                upper[2 &* i &+ 1] = q
+                lower[2 &* i] = q
+                lower[2 &* i &+ 1] = q
+            }
+            continue
+        }
         for i in 0..<half {
             let q = g[i] * 0.25
             upper[2 &* i] += q

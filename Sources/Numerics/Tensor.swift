@@ -37,7 +37,13 @@ public final class Tensor<T: Scalar>: @unchecked Sendable {
     public var buffer: UnsafeMutableBufferPointer<T> { .init(start: pointer, count: count) }
     public var array: [T] { Array(buffer) }
 
-    public func fill(_ value: T) { pointer.update(repeating: value, count: count) }
+    public func fill(_ value: T) {
+        if value == 0 {
+            memset(pointer, 0, count * MemoryLayout<T>.stride)
+        } else {
+            pointer.update(repeating: value, count: count)
+        }
+    }
 
     public func copy(from other: Tensor<T>) {
         precondition(other.count == count)

@@ -1,3 +1,4 @@
+import CWideKernels
 import Numerics
 
 /// How a picture lies in memory: the element of pixel p and channel c is at `p * pixelStride + c * channelStride`.
@@ -16,8 +17,12 @@ extension RasterBuffer {
         layout: PictureLayout? = nil
     ) {
         let layout = layout ?? .interleaved(channels: channels)
-        triangles.withUnsafeBufferPointer {
-            interpolateKernel(ids, barycentrics, pixelCount, $0, attributes, channels, map, layout)
+        let (ids, barycentrics, width) = (ids, barycentrics, width)
+        triangles.withUnsafeBufferPointer { triangles in
+            inRows {
+                let pixels = $0.lowerBound * width..<$0.upperBound * width
+                interpolateKernel(ids, barycentrics, pixels, triangles, attributes, channels, map, layout)
+            }
         }
     }
 
@@ -29,21 +34,42 @@ extension RasterBuffer {
         layout: PictureLayout? = nil
     ) {
         let layout = layout ?? .interleaved(channels: channels)
-        triangles.withUnsafeBufferPointer {
-            interpolateBackwardKernel(
-                ids, barycentrics, pixelCount, $0, attributes, channels, vertices, dMap, layout, dAttributes, dVertices)
+        let (ids, barycentrics, count) = (ids, barycentrics, pixelCount)
+        let wide = T.self == Float.self && channels == 3 && layout.pixelStride == 1 && layout.channelStride == count
+            && garface_kernels_available()
+        triangles.withUnsafeBufferPointer { triangles in
+            // The two gradients share nothing that is written.
+            inHalves { first, second in
+                if wide {
+                    var n = garface_interpolation(
+                        pixels: count, ids: ids, barycentrics: single(barycentrics), triangles: triangles.baseAddress,
+                        attributes: single(attributes), vertices: single(vertices))
+                    garface_interpolate_backward(
+                        &n, single(dMap), first ? dAttributes.map(single) : nil, second ? dVertices.map(single) : nil)
+                    return
+                }
+                interpolateBackwardKernel(
+                    ids, barycentrics, count, triangles, attributes, channels, vertices, dMap, layout,
+                    first ? dAttributes : nil, second ? dVertices : nil)
+            }
         }
     }
+}
+
+/// Where T is Float.
+func single<T>(_ p: UnsafePointer<T>) -> UnsafePointer<Float> { UnsafeRawPointer(p).assumingMemoryBound(to: Float.self) }
+func single<T>(_ p: UnsafeMutablePointer<T>) -> UnsafeMutablePointer<Float> {
+    UnsafeMutableRawPointer(p).assumingMemoryBound(to: Float.self)
 }
 
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func interpolateKernel<T: Scalar>(
-    _ ids: UnsafePointer<Int32>, _ barycentrics: UnsafePointer<T>, _ pixels: Int, _ triangles: UnsafeBufferPointer<Int32>,
+    _ ids: UnsafePointer<Int32>, _ barycentrics: UnsafePointer<T>, _ pixels: Range<Int>, _ triangles: UnsafeBufferPointer<Int32>,
     _ attributes: UnsafePointer<T>, _ channels: Int, _ map: UnsafeMutablePointer<T>, _ layout: PictureLayout
 ) {
     let ps = layout.pixelStride, cs = layout.channelStride
-    for p in 0..<pixels {
+    for p in pixels {
         let t = 3 &* Int(ids[p])
         let out = map + p &* ps
         if t < 0 {

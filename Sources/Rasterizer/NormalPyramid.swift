@@ -86,23 +86,23 @@ public final class NormalPyramid<T: Scalar> {
         dMaps: [Tensor<T>], dNdc: UnsafeMutablePointer<T>, dNormals: UnsafeMutablePointer<T>, silhouettes: Bool = false
     ) {
         precondition(dMaps.count == maps.count, "normal pyramid: one gradient per level")
+        let slopes = silhouettes ? triangles.withUnsafeBufferPointer { candidates?.slopes(single(UnsafePointer(lastNdc.pointer)), $0) } : nil
         if let dFine, let fine {
             dLevels[0].copy(from: dMaps[0])
             for i in 1..<max(1, maps.count) {
                 dLevels[i].copy(from: dMaps[i])
                 halveBackward(dLevels[i - 1].pointer, 3, maps[i].shape[3], dLevels[i].pointer)
             }
-            dFine.fill(0)
-            halveBackward(dLevels[maps.count - 1].pointer, 3, 2 * size, dFine.pointer)
-            level(buffers[0], fine, dFine, dNdc, dNormals, silhouettes)
+            halveBackward(dLevels[maps.count - 1].pointer, 3, 2 * size, dFine.pointer, adds: false)
+            level(buffers[0], fine, dFine, dNdc, dNormals, silhouettes, slopes)
         } else {
-            for i in 0..<maps.count { level(buffers[i], maps[i], dMaps[i], dNdc, dNormals, silhouettes) }
+            for i in 0..<maps.count { level(buffers[i], maps[i], dMaps[i], dNdc, dNormals, silhouettes, slopes) }
         }
     }
 
     private func level(
         _ buffer: RasterBuffer<T>, _ map: Tensor<T>, _ dMap: Tensor<T>, _ dNdc: UnsafeMutablePointer<T>,
-        _ dNormals: UnsafeMutablePointer<T>, _ silhouettes: Bool
+        _ dNormals: UnsafeMutablePointer<T>, _ silhouettes: Bool, _ slopes: UnsafePointer<Float>?
     ) {
         let layout = PictureLayout.planar(pixels: buffer.pixelCount)
         buffer.interpolateBackward(
@@ -111,7 +111,7 @@ public final class NormalPyramid<T: Scalar> {
         if silhouettes {
             buffer.silhouetteBackward(
                 dMap.pointer, map: map.pointer, attributes: lastNormals.pointer, channels: 3, vertices: lastNdc.pointer,
-                triangles: triangles, neighbours: neighbours, dVertices: dNdc, layout: layout)
+                triangles: triangles, neighbours: neighbours, dVertices: dNdc, layout: layout, slopes: slopes)
         }
     }
 }

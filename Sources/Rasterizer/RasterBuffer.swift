@@ -15,6 +15,8 @@ public final class RasterBuffer<T: Scalar> {
     let zBuffer: UnsafeMutablePointer<Double>
     var screen: UnsafeMutablePointer<Double>
     var screenCapacity = 0
+    /// Two rows of pixel numbers.
+    let steps: UnsafeMutablePointer<Int32>
 
     public var pixelCount: Int { width * height }
 
@@ -33,6 +35,7 @@ public final class RasterBuffer<T: Scalar> {
         zBuffer = .allocate(capacity: n)
         zBuffer.initialize(repeating: 0, count: n)
         screen = .allocate(capacity: 1)
+        steps = .allocate(capacity: 2 * width)
     }
 
     deinit {
@@ -41,6 +44,7 @@ public final class RasterBuffer<T: Scalar> {
         depth.deallocate()
         zBuffer.deallocate()
         screen.deallocate()
+        steps.deallocate()
     }
 
     func reserveScreen(_ vertexCount: Int) {
@@ -49,6 +53,21 @@ public final class RasterBuffer<T: Scalar> {
         screen = .allocate(capacity: 3 * vertexCount)
         screen.initialize(repeating: 0, count: 3 * vertexCount)
         screenCapacity = vertexCount
+    }
+
+    /// Pictures smaller than this, in pixels, are no work for several threads.
+    private static var leastShared: Int { 64 * 64 }
+
+    /// Calls `work` with ranges of rows that make up the picture, on several threads where that was asked for.
+    func inRows(_ work: (Range<Int>) -> Void) {
+        let parts = pixelCount < Self.leastShared ? 1 : partCount(), height = self.height
+        inParts(parts) { work(height * $0 / parts..<height * ($0 + 1) / parts) }
+    }
+
+    /// Calls `work` for two halves of a job: on two threads for one each where that was asked for, or once for both.
+    func inHalves(_ work: (_ first: Bool, _ second: Bool) -> Void) {
+        if pixelCount < Self.leastShared || partCount() == 1 { return work(true, true) }
+        inParts(2) { work($0 == 0, $0 == 1) }
     }
 
     /// How many pixels are covered.

@@ -1,3 +1,4 @@
+import CWideKernels
 import Numerics
 
 /// A barycentric coordinate may fall this far below zero and its pixel still counts as inside, so that no pixel is lost
@@ -23,8 +24,18 @@ func rasterize<T: Scalar>(
     buffer.reserveScreen(vertexCount)
     toScreen(vertices, vertexCount, buffer.width, buffer.height, buffer.screen)
     let list = candidates?.near(width: buffer.width, height: buffer.height)
-    triangles.withUnsafeBufferPointer {
-        rasterizeScreen(buffer.screen, $0, list, buffer.width, buffer.height, buffer.ids, buffer.zBuffer)
+    let (screen, width, ids, depth) = (buffer.screen, buffer.width, buffer.ids, buffer.zBuffer)
+    triangles.withUnsafeBufferPointer { triangles in
+        buffer.inRows { rows in
+            clear(ids, depth, rows.lowerBound * width..<rows.upperBound * width)
+            if garface_kernels_available() {
+                garface_raster_rows(
+                    screen, triangles.baseAddress, list?.baseAddress, Int32(list?.count ?? triangles.count / 3), Int32(width),
+                    Int32(rows.lowerBound), Int32(rows.upperBound), ids, depth)
+            } else {
+                rasterizeScreen(screen, triangles, list, width, rows, ids, depth)
+            }
+        }
     }
     updateBarycentrics(vertices: vertices, triangles: triangles, in: buffer)
 }
@@ -34,9 +45,9 @@ func rasterize<T: Scalar>(
 public func updateBarycentrics<T: Scalar>(
     vertices: UnsafePointer<T>, triangles: [Int32], in buffer: RasterBuffer<T>
 ) {
-    triangles.withUnsafeBufferPointer {
-        barycentricsKernel(
-            vertices, $0, buffer.ids, buffer.width, buffer.height, buffer.barycentrics, buffer.depth)
+    let (width, height, ids, barycentrics, depth) = (buffer.width, buffer.height, buffer.ids, buffer.barycentrics, buffer.depth)
+    triangles.withUnsafeBufferPointer { triangles in
+        buffer.inRows { barycentricsKernel(vertices, triangles, ids, width, height, $0, barycentrics, depth) }
     }
 }
 
@@ -90,15 +101,20 @@ func toScreen<T: Scalar>(
     }
 }
 
-/// Most triangles of a head are smaller than a pixel: the loop is built to reject those early, and steps edge functions
+private func clear(_ ids: UnsafeMutablePointer<Int32>, _ depth: UnsafeMutablePointer<Double>, _ pixels: Range<Int>) {
+    for p in pixels {
+        ids[p] = -1
+        depth[p] = -.infinity
+    }
+}
+
+/// Draws into `rows`, which hold -1 and minus infinity. Most triangles of a head are smaller than a pixel: the loop is built to reject those early, and steps edge functions
 /// along the rows of the others' bounding boxes.
 func rasterizeScreen(
     _ v: UnsafePointer<Double>, _ triangles: UnsafeBufferPointer<Int32>, _ list: UnsafeBufferPointer<Int32>?, _ width: Int,
-    _ height: Int, _ ids: UnsafeMutablePointer<Int32>, _ zBuffer: UnsafeMutablePointer<Double>
+    _ rows: Range<Int>, _ ids: UnsafeMutablePointer<Int32>, _ zBuffer: UnsafeMutablePointer<Double>
 ) {
-    ids.update(repeating: -1, count: width * height)
-    zBuffer.update(repeating: -.infinity, count: width * height)
-    let right = Double(width - 1), bottom = Double(height - 1)
+    let right = Double(width - 1), above = Double(rows.lowerBound), below = Double(rows.upperBound - 1)
     for k in 0..<(list?.count ?? triangles.count / 3) {
         let t = list.map { Int($0[k]) } ?? k
         let a = v + 3 &* Int(triangles[3 &* t]), b = v + 3 &* Int(triangles[3 &* t &+ 1])
@@ -109,8 +125,8 @@ func rasterizeScreen(
         if !(area > 0) { continue }
         let low = max(ax < bx ? (ax < cx ? ax : cx) : (bx < cx ? bx : cx), 0)
         let high = min(ax > bx ? (ax > cx ? ax : cx) : (bx > cx ? bx : cx), right)
-        let top = max(ay < by ? (ay < cy ? ay : cy) : (by < cy ? by : cy), 0)
-        let base = min(ay > by ? (ay > cy ? ay : cy) : (by > cy ? by : cy), bottom)
+        let top = max(ay < by ? (ay < cy ? ay : cy) : (by < cy ? by : cy), above)
+        let base = min(ay > by ? (ay > cy ? ay : cy) : (by > cy ? by : cy), below)
         if !(low <= high && top <= base) { continue }
         // All four lie in 0...16383 now, so the conversions cannot trap. First = ceiling, last = floor.
         let x1 = Int(high), y1 = Int(base)
@@ -145,9 +161,9 @@ func rasterizeScreen(
 @_specialize(where T == Double)
 func barycentricsKernel<T: Scalar>(
     _ v: UnsafePointer<T>, _ triangles: UnsafeBufferPointer<Int32>, _ ids: UnsafePointer<Int32>, _ width: Int, _ height: Int,
-    _ barycentrics: UnsafeMutablePointer<T>, _ depth: UnsafeMutablePointer<T>
+    _ rows: Range<Int>, _ barycentrics: UnsafeMutablePointer<T>, _ depth: UnsafeMutablePointer<T>
 ) {
-    for j in 0..<height {
+    for j in rows {
         let y = 1 - T(2 &* j &+ 1) / T(height)
         for i in 0..<width {
             let pixel = j &* width &+ i

@@ -1,3 +1,4 @@
+import CWideKernels
 import Numerics
 
 extension RasterBuffer {
@@ -23,12 +24,30 @@ extension RasterBuffer {
         vertices: UnsafePointer<T>, triangles: [Int32], neighbours: TriangleNeighbours,
         dVertices: UnsafeMutablePointer<T>, layout: PictureLayout? = nil
     ) {
+        silhouetteBackward(
+            dMap, map: map, attributes: attributes, channels: channels, vertices: vertices, triangles: triangles,
+            neighbours: neighbours, dVertices: dVertices, layout: layout, slopes: nil)
+    }
+
+    /// - Parameter slopes: of `TriangleCandidates`: the same sooner, in single precision.
+    func silhouetteBackward(
+        _ dMap: UnsafePointer<T>, map: UnsafePointer<T>, attributes: UnsafePointer<T>, channels: Int,
+        vertices: UnsafePointer<T>, triangles: [Int32], neighbours: TriangleNeighbours,
+        dVertices: UnsafeMutablePointer<T>, layout: PictureLayout?, slopes: UnsafePointer<Float>?
+    ) {
         let layout = layout ?? .interleaved(channels: channels)
+        let (ids, barycentrics, depth, width, height, steps) = (ids, barycentrics, depth, width, height, steps)
         triangles.withUnsafeBufferPointer { triangles in
             neighbours.across.withUnsafeBufferPointer { across in
-                silhouetteKernel(
-                    ids, barycentrics, depth, width, height, vertices, triangles, across, dMap, map, attributes, channels, layout,
-                    dVertices)
+                // Horizontal neighbours move x alone, vertical ones y.
+                inHalves { horizontal, vertical in
+                    for axis in 0..<2 where axis == 0 ? horizontal : vertical {
+                        silhouetteKernel(
+                            axis, ids, barycentrics, depth, width, height, steps + axis * width,
+                            slopes.map { $0 + axis * triangles.count / 3 }, vertices, triangles, across, dMap, map,
+                            attributes, channels, layout, dVertices)
+                    }
+                }
             }
         }
     }
@@ -59,73 +78,97 @@ struct SurfaceWalk<T: Scalar> {
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func silhouetteKernel<T: Scalar>(
-    _ ids: UnsafePointer<Int32>, _ barycentrics: UnsafePointer<T>, _ depth: UnsafePointer<T>, _ width: Int, _ height: Int,
-    _ vertices: UnsafePointer<T>,
+    _ axis: Int, _ ids: UnsafePointer<Int32>, _ barycentrics: UnsafePointer<T>, _ depth: UnsafePointer<T>, _ width: Int,
+    _ height: Int, _ steps: UnsafeMutablePointer<Int32>, _ slopes: UnsafePointer<Float>?, _ vertices: UnsafePointer<T>,
     _ triangles: UnsafeBufferPointer<Int32>, _ across: UnsafeBufferPointer<Int32>, _ dMap: UnsafePointer<T>,
     _ map: UnsafePointer<T>, _ attributes: UnsafePointer<T>, _ channels: Int, _ layout: PictureLayout,
     _ dVertices: UnsafeMutablePointer<T>
 ) {
     let ps = layout.pixelStride, cs = layout.channelStride
-    // Pixel p against its right neighbour (axis 0) and the one below (axis 1).
-    for axis in 0..<2 {
-        let step = axis == 0 ? 1 : width
-        let perNdc = T(axis == 0 ? width : height) / 2
-        let pixel = 1 / perNdc
-        for j in 0..<(axis == 0 ? height : height &- 1) {
-            for i in 0..<(axis == 0 ? width &- 1 : width) {
-                let p = j &* width &+ i, q = p &+ step
-                if ids[p] == ids[q] { continue }
-                // Neighbours this close in depth hide nothing worth the walk. Background is infinitely far.
-                if abs(depth[p] - depth[q]) < pixel / 8 { continue }
-                let x = T(2 &* i &+ 1) / T(width) - 1, y = 1 - T(2 &* j &+ 1) / T(height)
-                let dx = axis == 0 ? pixel : 0, dy = axis == 0 ? 0 : -pixel
-                // Nor do those whose surfaces, followed straight on, meet: a slope, by far the most frequent case.
-                if ids[p] >= 0, ids[q] >= 0,
-                    planeMeets(Int(ids[p]), x + dx, y + dy, depth[q], pixel / 8, vertices, triangles),
-                    planeMeets(Int(ids[q]), x, y, depth[p], pixel / 8, vertices, triangles)
-                {
-                    continue
+    // Pixel p against its right neighbour (axis 0) or the one below (axis 1).
+    let step = axis == 0 ? 1 : width
+    let perNdc = T(axis == 0 ? width : height) / 2
+    let pixel = 1 / perNdc
+    for j in 0..<(axis == 0 ? height : height &- 1) {
+        // Neighbours close in depth hide nothing worth the walk. Background is infinitely far. Nor do those whose surfaces,
+        // followed straight on, meet: a slope, by far the most frequent case.
+        let count = axis == 0 ? width &- 1 : width
+        let found: Int
+        if let slopes {
+            found = Int(garface_depth_steps(
+                ids + j &* width, single(depth + j &* width), step, Int32(count), Float(pixel) / 8, slopes,
+                Float(axis == 0 ? pixel : -pixel), steps))
+        } else {
+            found = depthSteps(ids + j &* width, depth + j &* width, step, count, pixel / 8, steps)
+        }
+        for k in 0..<found {
+            let i = Int(steps[k]), p = j &* width &+ i, q = p &+ step
+            // Nor do two triangles with a common edge that are both seen.
+            if ids[p] >= 0, ids[q] >= 0 {
+                let edges = 3 &* Int(ids[p])
+                if across[edges] == ids[q] || across[edges &+ 1] == ids[q] || across[edges &+ 2] == ids[q] { continue }
+            }
+            let x = T(2 &* i &+ 1) / T(width) - 1, y = 1 - T(2 &* j &+ 1) / T(height)
+            let dx = axis == 0 ? pixel : 0, dy = axis == 0 ? 0 : -pixel
+            if slopes == nil, ids[p] >= 0, ids[q] >= 0,
+                planeMeets(Int(ids[p]), x + dx, y + dy, depth[q], pixel / 8, vertices, triangles),
+                planeMeets(Int(ids[q]), x, y, depth[p], pixel / 8, vertices, triangles)
+            {
+                continue
+            }
+            let fromP = walkSurface(Int(ids[p]), x, y, dx, dy, vertices, triangles, across)
+            // Arrived: nothing ends between the two.
+            if !fromP.ended, fromP.triangle == Int(ids[q]) { continue }
+            let fromQ = walkSurface(Int(ids[q]), x + dx, y + dy, -dx, -dy, vertices, triangles, across)
+            // +x when the nearer is left, and -y (down) when it is above.
+            let outward: T = axis == 0 ? perNdc : -perNdc
+            // An end in front of the other surface (the depths there are compared); of two such, the nearer.
+            let zP = fromP.ended && fromP.z > fromQ.depth(from: depth[q], at: 1 - fromP.share) ? fromP.z : -.infinity
+            let zQ = fromQ.ended && fromQ.z > fromP.depth(from: depth[p], at: 1 - fromQ.share) ? fromQ.z : -.infinity
+            if max(zP, zQ) > -.infinity {
+                let end = zP >= zQ ? fromP : fromQ
+                let far = zP >= zQ ? q : p
+                var slope: T = 0
+                for c in 0..<channels {
+                    let a = attributes[channels &* end.a &+ c], b = attributes[channels &* end.b &+ c]
+                    let o = c &* cs
+                    slope += (dMap[p &* ps &+ o] + dMap[q &* ps &+ o]) / 2 * (a + end.weight * (b - a) - map[far &* ps &+ o])
                 }
-                let fromP = walkSurface(Int(ids[p]), x, y, dx, dy, vertices, triangles, across)
-                // Arrived: nothing ends between the two.
-                if !fromP.ended, fromP.triangle == Int(ids[q]) { continue }
-                let fromQ = walkSurface(Int(ids[q]), x + dx, y + dy, -dx, -dy, vertices, triangles, across)
-                // +x when the nearer is left, and -y (down) when it is above.
-                let outward: T = axis == 0 ? perNdc : -perNdc
-                // An end in front of the other surface (the depths there are compared); of two such, the nearer.
-                let zP = fromP.ended && fromP.z > fromQ.depth(from: depth[q], at: 1 - fromP.share) ? fromP.z : -.infinity
-                let zQ = fromQ.ended && fromQ.z > fromP.depth(from: depth[p], at: 1 - fromQ.share) ? fromQ.z : -.infinity
-                if max(zP, zQ) > -.infinity {
-                    let end = zP >= zQ ? fromP : fromQ
-                    let far = zP >= zQ ? q : p
-                    var slope: T = 0
-                    for c in 0..<channels {
-                        let a = attributes[channels &* end.a &+ c], b = attributes[channels &* end.b &+ c]
-                        let o = c &* cs
-                        slope += (dMap[p &* ps &+ o] + dMap[q &* ps &+ o]) / 2 * (a + end.weight * (b - a) - map[far &* ps &+ o])
-                    }
-                    let g = zP >= zQ ? slope * outward : -slope * outward
-                    dVertices[3 &* end.a &+ axis] += (1 - end.weight) * g
-                    dVertices[3 &* end.b &+ axis] += end.weight * g
-                } else if !fromP.ended, !fromQ.ended, ids[p] >= 0, ids[q] >= 0, fromP.triangle != Int(ids[q]),
-                    depth[q] - fromP.z > pixel / 8, depth[p] - fromQ.z > pixel / 8
-                {
-                    // Two surfaces that pass through each other: the line between moves as both do there.
-                    var slope: T = 0
-                    for c in 0..<channels {
-                        let o = c &* cs
-                        slope += (dMap[p &* ps &+ o] + dMap[q &* ps &+ o]) / 2 * (map[p &* ps &+ o] - map[q &* ps &+ o])
-                    }
-                    for side in [p, q] {
-                        for k in 0..<3 {
-                            dVertices[3 &* Int(triangles[3 &* Int(ids[side]) &+ k]) &+ axis] +=
-                                barycentrics[3 &* side &+ k] * slope * outward / 2
-                        }
+                let g = zP >= zQ ? slope * outward : -slope * outward
+                dVertices[3 &* end.a &+ axis] += (1 - end.weight) * g
+                dVertices[3 &* end.b &+ axis] += end.weight * g
+            } else if !fromP.ended, !fromQ.ended, ids[p] >= 0, ids[q] >= 0, fromP.triangle != Int(ids[q]),
+                depth[q] - fromP.z > pixel / 8, depth[p] - fromQ.z > pixel / 8
+            {
+                // Two surfaces that pass through each other: the line between moves as both do there.
+                var slope: T = 0
+                for c in 0..<channels {
+                    let o = c &* cs
+                    slope += (dMap[p &* ps &+ o] + dMap[q &* ps &+ o]) / 2 * (map[p &* ps &+ o] - map[q &* ps &+ o])
+                }
+                for side in [p, q] {
+                    for k in 0..<3 {
+                        dVertices[3 &* Int(triangles[3 &* Int(ids[side]) &+ k]) &+ axis] +=
+                            barycentrics[3 &* side &+ k] * slope * outward / 2
                     }
                 }
             }
         }
     }
+}
+
+/// The pixels i of 0..<count that show another triangle than pixel i + step, at a depth that differs by `least` or more.
+@inline(__always)
+private func depthSteps<T: Scalar>(
+    _ ids: UnsafePointer<Int32>, _ depth: UnsafePointer<T>, _ step: Int, _ count: Int, _ least: T,
+    _ found: UnsafeMutablePointer<Int32>
+) -> Int {
+    var n = 0
+    for i in 0..<count where ids[i] != ids[i &+ step] && !(abs(depth[i] - depth[i &+ step]) < least) {
+        found[n] = Int32(truncatingIfNeeded: i)
+        n &+= 1
+    }
+    return n
 }
 
 /// Follows the front-facing surface from (x, y) in triangle `t` by (dx, dy). Background (t < 0) goes on for ever.

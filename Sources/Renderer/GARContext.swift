@@ -13,6 +13,9 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
     /// The picture of the last forward pass, [B, 3, size, size], about -1 to 1.
     public var image: Tensor<T> { blocked.map { $0.image as AnyObject as! Tensor<T> } ?? rgbs.last!.output }
 
+    /// In what its convolutions multiply: `.bfloat16` where that was asked for and can be done.
+    public var precision: ProductPrecision { blocked?.precision ?? .single }
+
     /// Does the work where the model and the processor suit it; the planar layers are then not set up.
     private let blocked: BlockedGAR?
     private let layers: [RenderLayerContext<T>]
@@ -32,9 +35,11 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
     private static var maximumBatch: Int { 256 }
     private static var maximumBytes: Int { 1 << 36 }
 
-    /// - Parameter size: side of the picture, 4 to the model's own: a smaller one stops at that level, whose picture a
-    ///   model trained for it makes as good as the last; w+ keeps all its rows. Nil: the model's own.
-    public init(_ model: GAR<T>, batch: Int = 1, size: Int? = nil) throws {
+    /// - Parameters:
+    ///   - size: side of the picture, 4 to the model's own: a smaller one stops at that level, whose picture a
+    ///     model trained for it makes as good as the last; w+ keeps all its rows. Nil: the model's own.
+    ///   - precision: of the convolutions' products; `.bfloat16` is taken where `isBlocked` and the processor has it.
+    public init(_ model: GAR<T>, batch: Int = 1, size: Int? = nil, precision: ProductPrecision = .single) throws {
         let c = model.configuration
         let side = size ?? c.size
         guard c.resolutions.contains(side) else {
@@ -55,7 +60,7 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
         resolutions = c.resolutions.filter { $0 <= side }
         noiseSizes = c.noiseSizes.filter { $0 <= side }
         if let single = model as AnyObject as? GAR<Float>, BlockedGAR.supports(single) {
-            blocked = try BlockedGAR(single, batch: batch, resolutions: resolutions)
+            blocked = try BlockedGAR(single, batch: batch, resolutions: resolutions, precision: precision)
             (layers, rgbs, injections, dRGBs) = ([], [], [], [])
             scratch = RenderScratch(c, batch: batch, resolutions: [])
             constant = Tensor([0])

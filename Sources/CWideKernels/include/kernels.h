@@ -8,6 +8,11 @@
 
 /// Whether this processor has the instructions; nothing else here may be called where it has not.
 bool garface_kernels_available(void);
+/// Whether it can multiply in bfloat16, too.
+bool garface_bfloat_available(void);
+
+/// Transformed weights of either kind of convolution below, `depth` inputs by `columns` outputs of the call, in bfloat16.
+void garface_half_weights(const float *u, int depth, int columns, unsigned short *half);
 
 // 3x3 convolution, padding 1, by Winograd's algorithm F(4x4, 3x3), on blocked maps of one sample.
 
@@ -17,8 +22,9 @@ size_t garface_winograd_weight_count(int inputs, int outputs);
 void garface_winograd_weights(const float *w, int inputs, int outputs, bool mirrored, float *u);
 /// Numbers of working memory for each part.
 size_t garface_winograd_scratch(int inputs, int outputs, int height, int width);
-/// Part `part` of `parts` of `y = conv(x * scale)`; `scale` [inputs], or NULL.
-void garface_winograd(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height,
+/// Part `part` of `parts` of `y = conv(x * scale)`; `scale` [inputs], or NULL. `half`: products in bfloat16, sums in single
+/// precision; `u` is then of `garface_half_weights`.
+void garface_winograd(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
                       int width, float *scratch, int part, int parts);
 
 // Transposed 3x3 convolution of stride 2, [height][width] to [2 height + 1][2 width + 1], and its adjoint, by a nested
@@ -29,10 +35,10 @@ size_t garface_up_weight_count(int inputs, int outputs);
 void garface_up_weights(const float *w, int inputs, int outputs, bool adjoint, float *u);
 /// `height` and `width` are those of the small map; `inputs` and `outputs` those of the call.
 size_t garface_up_scratch(int inputs, int outputs, int height, int width);
-void garface_up(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, int height, int width,
-                float *scratch, int part, int parts);
+void garface_up(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
+                int width, float *scratch, int part, int parts);
 /// `dx` [inputs of the convolution] from `dy`; `inputs` are the channels of `dy`.
-void garface_up_adjoint(const float *dy, const float *u, float *dx, int inputs, int outputs, int height, int width,
+void garface_up_adjoint(const float *dy, const void *u, bool half, float *dx, int inputs, int outputs, int height, int width,
                         float *scratch, int part, int parts);
 
 // 3x3 convolution, padding 1, between few channels of ordinary (planar) maps [channels][height][width] of one sample:
@@ -102,10 +108,37 @@ void garface_render_backward(const struct garface_render_backward *r, int part, 
 /// The adjoint of the blur after an up-convolution: [height][width] to [height + 1][width + 1].
 void garface_blur_adjoint(const float *dy, float *du, int channels, int height, int width, float *scratch, int part, int parts);
 
-// Which triangles a rasteriser has to look at. These two run on every processor.
+// Which triangles a rasteriser has to look at. The first two run on every processor.
 
 /// Triangles of `count` that may face the viewer, ascending, into `ids`, and their boxes (left, right, bottom, top; each
 /// [count], of which the first so many are set) into `boxes`; vertices are [..][3] in -1...1, y up. Returns how many.
 int garface_front_triangles(const float *vertices, const int *triangles, int count, int *ids, float *boxes);
 /// Of the `n` triangles found those whose box may hold a pixel's centre, into `chosen` [count + 16]. Returns how many.
 int garface_triangles_near_centres(const float *boxes, int count, int n, const int *ids, int width, int height, int *chosen);
+
+/// Draws the `n` triangles of `list`, ascending (NULL: triangles 0 to n - 1), into rows first..<end of `ids` and `depth` [height][width], which hold -1 and
+/// minus infinity there. `screen` [..][3]: pixels, y down, and depth; x that is not a number marks vertices not to be used.
+/// Larger depth wins, the lower number where equal. 0 <= first < end <= height; only with AVX-512.
+void garface_raster_rows(const double *screen, const int *triangles, const int *list, int n, int width, int first, int end,
+                         int *ids, double *depth);
+
+/// A picture of three channels, planar, interpolated from attributes at the vertices.
+struct garface_interpolation {
+    /// Of the picture; the triangle of each (-1: none) and its barycentrics [pixels][3].
+    size_t pixels;
+    const int *ids;
+    const float *barycentrics;
+    const int *triangles;
+    /// [..][3] both.
+    const float *attributes, *vertices;
+};
+/// Adds the gradients to the attributes and to x and y of the vertices, triangles held; either may be NULL. `gradient` [3][pixels].
+void garface_interpolate_backward(const struct garface_interpolation *n, const float *gradient, float *d_attributes,
+                                  float *d_vertices);
+/// How depth changes with x, into slopes [count], and with y, into the next [count], over the `n` triangles of `list`.
+void garface_triangle_slopes(const float *vertices, const int *triangles, int count, const int *list, int n, float *slopes);
+/// The pixels i of 0..<count between which and pixel i + step there may be an outline: they show different triangles, at depths
+/// that differ by `least` or more, and the surfaces do not meet within `least` where each is followed to the other's pixel.
+/// `slopes`: of depth along that way, for each triangle; `move`: how far. Returns how many, ascending in `found` [count].
+int garface_depth_steps(const int *ids, const float *depth, size_t step, int count, float least, const float *slopes, float move,
+                        int *found);

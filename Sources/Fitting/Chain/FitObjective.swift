@@ -42,9 +42,9 @@ public final class FitObjective<T: Scalar> {
     /// The chain with GAR (or, without one, landmarks and priors alone), for checking it in any precision.
     public convenience init(
         head: HeadModel<T>, gar: GAR<T>?, perceptualNetwork: InverseNetwork<T>?, frame: AlignedFrame, problem: FitProblem,
-        contour: ContourLines? = nil
+        contour: ContourLines? = nil, precision: ProductPrecision = .single
     ) throws {
-        let picture = try gar.map { try GARPicture(model: $0, head: head, size: problem.size) }
+        let picture = try gar.map { try GARPicture(model: $0, head: head, size: problem.size, precision: precision) }
         try self.init(
             head: PosedHead(head: head, frame: frame), picture: picture, perceptualNetwork: perceptualNetwork,
             contour: contour ?? ContourLines(head), problem: problem)

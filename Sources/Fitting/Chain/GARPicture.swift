@@ -19,7 +19,7 @@ final class GARPicture<T: Scalar>: PictureMaker {
     private let activeNoise, dActiveNoise: [Tensor<T>]
 
     /// - Parameter size: side of the picture; less than the model's own stops at that level.
-    init(model: GAR<T>, head: HeadModel<T>, size: Int) throws {
+    init(model: GAR<T>, head: HeadModel<T>, size: Int, precision: ProductPrecision) throws {
         self.model = model
         self.size = size
         let c = model.configuration
@@ -27,7 +27,7 @@ final class GARPicture<T: Scalar>: PictureMaker {
         let noiseCount = c.noiseSizes.count { $0 <= size }
         pyramid = NormalPyramid(
             size: size, sampling: c.normalSampling, triangles: head.triangles, vertexCount: head.vertexCount)
-        context = try GARContext(model, size: size)
+        context = try GARContext(model, size: size, precision: precision)
         wPlus = Tensor([1, model.styleCount, c.latentSize])
         dWPlus = Tensor([1, model.styleCount, c.latentSize])
         noise = model.noiseShapes.map { Tensor([1, 1, $0, $0]) }

@@ -1,7 +1,7 @@
 import Numerics
 
 /// Schedules as JSON: {"stages": [{"name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance",
-/// "silhouettes", "picture_limit"}]}.
+/// "silhouettes", "picture_limit", "precision"}]}.
 extension FitSchedule {
     public var json: JSONValue {
         .object([("stages", .array(stages.map(\.json)))])
@@ -51,12 +51,16 @@ extension FitStage {
             ("steps", .object(blocks.map { ($0.rawValue, .number(Double(step($0)))) })),
             ("tolerance", .number(Double(tolerance))),
             ("silhouettes", .bool(silhouettes)),
-        ] + (pictureLimit.map { [("picture_limit", .number(Double($0)))] } ?? []))
+        ] + (pictureLimit.map { [("picture_limit", .number(Double($0)))] } ?? [])
+            + (precision == .single ? [] : [("precision", .string(precision.rawValue))]))
     }
 
     init(json: JSONValue, index: Int) throws {
         func fail(_ what: String) -> GarfaceError { GarfaceError(.malformedFile, "schedule: stage \(index): \(what)") }
-        let known = ["name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance", "silhouettes", "picture_limit"]
+        let known = [
+            "name", "optimiser", "iterations", "blocks", "weights", "steps", "tolerance", "silhouettes", "picture_limit",
+            "precision",
+        ]
         for (key, _) in json.object ?? [] where !known.contains(key) {
             throw fail("unknown entry \"\(key)\"; expected " + known.joined(separator: ", "))
         }
@@ -69,6 +73,9 @@ extension FitStage {
             guard let side = limit.int, (Self.leastPicture...4096).contains(side) else {
                 throw fail("\"picture_limit\" must be a whole number of pixels from \(Self.leastPicture) to 4096")
             }
+        }
+        guard let precision = json["precision"].map({ ProductPrecision(rawValue: $0.string ?? "") }) ?? .single else {
+            throw fail("\"precision\" must be one of " + ProductPrecision.allCases.map(\.rawValue).joined(separator: ", "))
         }
         guard let optimiser = Optimiser(rawValue: json["optimiser"]?.string ?? "") else {
             throw fail("\"optimiser\" must be one of " + Optimiser.allCases.map(\.rawValue).joined(separator: ", "))
@@ -106,7 +113,7 @@ extension FitStage {
         self.init(
             name: json["name"]?.string ?? "stage \(index)", optimiser: optimiser, iterations: iterations, blocks: blocks,
             weights: weights, stepSizes: steps, tolerance: tolerance, silhouettes: json["silhouettes"]?.bool ?? false,
-            pictureLimit: json["picture_limit"]?.int)
+            pictureLimit: json["picture_limit"]?.int, precision: precision)
     }
 
     private static func nonNegative(_ v: JSONValue, _ what: String, _ fail: (String) -> GarfaceError) throws -> Float {

@@ -1,3 +1,5 @@
+import Numerics
+
 /// How much each term counts. Landmark and prior terms are in units of squared deviations (a maximum a
 /// posteriori fit); the photometric weight is the number of independent observations the picture counts for
 /// (see `PhotometricLoss`); the perceptual term is a mean over features, hence its large weight.
@@ -54,11 +56,13 @@ public struct FitStage: Sendable, Equatable {
     /// The picture is compared at no more than so many pixels a side: a larger one is halved until it is, and the renderer
     /// stops at that level. Geometry and rough looks need few pixels, which cost little. Nil: all of it.
     public var pictureLimit: Int?
+    /// In what GAR's convolutions multiply, where the processor can; no other renderer looks at it.
+    public var precision = ProductPrecision.single
 
     public init(
         name: String, optimiser: Optimiser, iterations: Int, blocks: [ParameterBlock], weights: FitWeights,
         stepSizes: [ParameterBlock: Float] = [:], tolerance: Float = 0, silhouettes: Bool = false,
-        pictureLimit: Int? = nil
+        pictureLimit: Int? = nil, precision: ProductPrecision = .single
     ) {
         self.name = name
         self.optimiser = optimiser
@@ -69,6 +73,7 @@ public struct FitStage: Sendable, Equatable {
         self.tolerance = tolerance
         self.silhouettes = silhouettes
         self.pictureLimit = pictureLimit
+        self.precision = precision
     }
 
     public func step(_ block: ParameterBlock) -> Float { stepSizes[block] ?? Self.defaultStep(block) }

@@ -11,6 +11,7 @@ final class VectorConvolution: ConvolutionEngine<Float> {
     ) {
         guard let kernels = choice.level.map({ VectorKernels($0) }) ?? .best else { return nil }
         let all = Array(0..<g.kernel * g.kernel)
+        let numbers = max(g.inputChannels * g.inputArea, g.outputChannels * g.outputArea)
         if g.kernel == 1 {
             guard
                 let forward = PointwisePass(
@@ -25,19 +26,26 @@ final class VectorConvolution: ConvolutionEngine<Float> {
             func pass(swapped: Bool) -> VectorPass {
                 let inputs = swapped ? g.outputChannels : g.inputChannels
                 let outputs = swapped ? g.inputChannels : g.outputChannels
+                let (height, width) = (g.inputHeight, g.inputWidth)
                 if choice.winograd ?? Self.winogradPays(g) {
-                    return WinogradPass(
-                        kernels, cache.winograd(weights, swapped: swapped), inputs: inputs, outputs: outputs,
-                        height: g.inputHeight, width: g.inputWidth)
+                    let transformed = cache.winograd(weights, swapped: swapped)
+                    return SharedPass.make(numbers: numbers) {
+                        WinogradPass(
+                            kernels, transformed, inputs: inputs, outputs: outputs, height: height, width: width, share: $0)
+                    }
                 }
-                return DirectPass(
-                    kernels, cache.taps(weights, swapped: swapped, swapped ? all.reversed() : all), inputs: inputs,
-                    outputs: outputs, height: g.inputHeight, width: g.inputWidth)
+                let taps = cache.taps(weights, swapped: swapped, swapped ? all.reversed() : all)
+                return SharedPass.make(numbers: numbers) {
+                    DirectPass(kernels, taps, inputs: inputs, outputs: outputs, height: height, width: width, share: $0)
+                }
             }
             (forwardPass, adjointPass) = (pass(swapped: false), pass(swapped: true))
         } else {
-            forwardPass = StridedPass(kernels, cache.taps(weights, swapped: false, all), g)
-            adjointPass = TransposedPass(kernels, g) { cache.taps(weights, swapped: true, $0) }
+            let taps = cache.taps(weights, swapped: false, all)
+            forwardPass = SharedPass.make(numbers: numbers) { StridedPass(kernels, taps, g, share: $0) }
+            adjointPass = SharedPass.make(numbers: numbers) { share in
+                TransposedPass(kernels, g, share: share) { cache.taps(weights, swapped: true, $0) }
+            }
         }
         super.init(g)
     }

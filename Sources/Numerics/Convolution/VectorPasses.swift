@@ -5,6 +5,33 @@ protocol VectorPass: AnyObject {
     func run(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>)
 }
 
+/// One of several equal shares of a pass's rows. What a share computes is the same however many there are.
+struct Share {
+    let part, parts: Int
+    static let all = Share(part: 0, parts: 1)
+    func of(_ rows: Int) -> Range<Int> { rows * part / parts..<rows * (part + 1) / parts }
+}
+
+/// A pass in shares, each with memory of its own, on as many threads.
+final class SharedPass: VectorPass {
+    private let shares: [VectorPass]
+
+    /// Numbers of a map, all channels, below which it is no work for several threads.
+    private static let least = 1 << 14
+
+    /// - Parameter numbers: of the larger map.
+    static func make(numbers: Int, _ pass: (Share) -> VectorPass) -> VectorPass {
+        let parts = numbers < least ? 1 : partCount()
+        return parts == 1 ? pass(.all) : SharedPass((0..<parts).map { pass(Share(part: $0, parts: parts)) })
+    }
+
+    private init(_ shares: [VectorPass]) { self.shares = shares }
+
+    func run(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+        inParts(shares.count) { shares[$0].run(x, y) }
+    }
+}
+
 /// A 1x1 convolution: a matrix product in place.
 final class PointwisePass: VectorPass {
     private let kernels: VectorKernels
@@ -41,17 +68,19 @@ enum Bands {
 /// A 3x3 convolution of stride 1 and padding 1 as a product over nine shifts of each map.
 final class DirectPass: VectorPass {
     private let inputs, height, width, pitch, plane, band: Int
+    private let share: Range<Int>
     private let product: ShiftedProduct
     /// Maps with a margin: a column that the end of one row and the beginning of the next share, and a row on both sides.
     private let padded: Tensor<Float>
 
-    init(_ kernels: VectorKernels, _ weights: Tensor<Float>, inputs: Int, outputs: Int, height: Int, width: Int) {
+    init(_ kernels: VectorKernels, _ weights: Tensor<Float>, inputs: Int, outputs: Int, height: Int, width: Int, share: Share) {
         self.inputs = inputs
         self.height = height
         self.width = width
+        self.share = share.of(height)
         let pitch = width + 1
         self.pitch = pitch
-        band = Bands.height(height, numbersPerRow: max(inputs, outputs) * pitch)
+        band = Bands.height(max(1, self.share.count), numbersPerRow: max(inputs, outputs) * pitch)
         let plane = VectorKernels.spread((band + 2) * pitch + 1)
         self.plane = plane
         let taps = (0..<inputs).flatMap { c in (0..<9).map { c * plane + $0 / 3 * pitch + $0 % 3 } }
@@ -61,9 +90,9 @@ final class DirectPass: VectorPass {
     }
 
     func run(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
-        var row = 0
-        while row < height {
-            let rows = min(band, height - row)
+        var row = share.lowerBound
+        while row < share.upperBound {
+            let rows = min(band, share.upperBound - row)
             for c in 0..<inputs {
                 for r in 0..<rows + 2 {
                     let to = padded.pointer + c * plane + r * pitch + 1
@@ -86,18 +115,20 @@ final class StridedPass: VectorPass {
     private let kernels: VectorKernels
     private let g: PlainConvolution
     private let pitch, plane, band: Int
+    private let share: Range<Int>
     private let product: ShiftedProduct
     /// `[inputs, 4, plane]`: the pixels of even rows and columns, even and odd, odd and even, odd and odd.
     private let sorted: Tensor<Float>
     /// A row with its margins.
     private let row: Tensor<Float>
 
-    init(_ kernels: VectorKernels, _ weights: Tensor<Float>, _ g: PlainConvolution) {
+    init(_ kernels: VectorKernels, _ weights: Tensor<Float>, _ g: PlainConvolution, share: Share) {
         self.kernels = kernels
         self.g = g
+        self.share = share.of(g.outputHeight)
         let pitch = g.outputWidth + 1
         self.pitch = pitch
-        band = Bands.height(g.outputHeight, numbersPerRow: max(4 * g.inputChannels, g.outputChannels) * pitch)
+        band = Bands.height(max(1, self.share.count), numbersPerRow: max(4 * g.inputChannels, g.outputChannels) * pitch)
         let plane = VectorKernels.spread((band + 1) * pitch)
         self.plane = plane
         let taps = (0..<g.inputChannels).flatMap { c in
@@ -113,9 +144,9 @@ final class StridedPass: VectorPass {
     }
 
     func run(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
-        var first = 0
-        while first < g.outputHeight {
-            let rows = min(band, g.outputHeight - first)
+        var first = share.lowerBound
+        while first < share.upperBound {
+            let rows = min(band, share.upperBound - first)
             for c in 0..<g.inputChannels {
                 for r in 0..<2 * rows + 1 {
                     let source = 2 * first + r - g.padding
@@ -142,6 +173,7 @@ final class TransposedPass: VectorPass {
     private let kernels: VectorKernels
     private let g: PlainConvolution
     private let pitch, plane, band: Int
+    private let share: Range<Int>
     private let phases: [Phase]
     /// The smaller maps with a margin before and after: see `DirectPass`.
     private let padded: Tensor<Float>
@@ -161,12 +193,13 @@ final class TransposedPass: VectorPass {
     ]
 
     /// - Parameter g: the convolution that this is the transposed one of.
-    init(_ kernels: VectorKernels, _ g: PlainConvolution, weights: (_ taps: [Int]) -> Tensor<Float>) {
+    init(_ kernels: VectorKernels, _ g: PlainConvolution, share: Share, weights: (_ taps: [Int]) -> Tensor<Float>) {
         self.kernels = kernels
         self.g = g
+        self.share = share.of(g.outputHeight + 1)
         let pitch = g.outputWidth + 1
         self.pitch = pitch
-        band = Bands.height(g.outputHeight + 1, numbersPerRow: max(g.outputChannels, 4 * g.inputChannels) * pitch)
+        band = Bands.height(max(1, self.share.count), numbersPerRow: max(g.outputChannels, 4 * g.inputChannels) * pitch)
         let plane = VectorKernels.spread((band + 1) * pitch + 1)
         self.plane = plane
         phases = Self.taps.map { taps in
@@ -185,9 +218,9 @@ final class TransposedPass: VectorPass {
 
     func run(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
         let (h, w) = (g.outputHeight, g.outputWidth)
-        var first = 0
-        while first <= h {
-            let rows = min(band, h + 1 - first)
+        var first = share.lowerBound
+        while first < share.upperBound {
+            let rows = min(band, share.upperBound - first)
             for c in 0..<g.outputChannels {
                 for r in 0...rows {
                     let to = padded.pointer + c * plane + r * pitch + 1
@@ -228,6 +261,7 @@ final class WinogradPass: VectorPass {
     private let inputs, outputs, height, width: Int
     /// Tiles of 4x4 pixels in a row, rows of tiles, and how many of these are worked on at a time.
     private let across, down, band: Int
+    private let share: Range<Int>
     /// Numbers from map to map, and from element to element, of what is multiplied and of the products.
     private let pitch, inputStep, outputStep: Int
     private let transformed, products: Tensor<Float>
@@ -238,7 +272,9 @@ final class WinogradPass: VectorPass {
     private static let budget = 3 << 16
     private static let fewestTiles = 64
 
-    init(_ kernels: VectorKernels, _ weights: Tensor<Float>, inputs: Int, outputs: Int, height: Int, width: Int) {
+    init(
+        _ kernels: VectorKernels, _ weights: Tensor<Float>, inputs: Int, outputs: Int, height: Int, width: Int, share: Share
+    ) {
         self.kernels = kernels
         self.weights = weights
         self.inputs = inputs
@@ -247,9 +283,10 @@ final class WinogradPass: VectorPass {
         self.width = width
         across = (width + 3) / 4
         down = (height + 3) / 4
+        self.share = share.of(down)
         // With many channels the weights are the larger part: they are not read again for a handful of tiles.
         let tiles = max(Self.budget / (36 * (inputs + outputs)), Self.fewestTiles)
-        band = max(1, min(down, tiles / across))
+        band = max(1, min(self.share.count, tiles / across))
         // Eight tiles are written at a time: there must be room for seven more.
         let pitch = VectorKernels.spread(kernels.rounded(band * across) + 8)
         self.pitch = pitch
@@ -265,9 +302,9 @@ final class WinogradPass: VectorPass {
     }
 
     func run(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
-        var first = 0
-        while first < down {
-            let tileRows = min(band, down - first)
+        var first = share.lowerBound
+        while first < share.upperBound {
+            let tileRows = min(band, share.upperBound - first)
             transform(x, first, tileRows)
             let blocks = (outputs + 7) / 8
             for e in 0..<36 {

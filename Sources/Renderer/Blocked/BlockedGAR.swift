@@ -15,6 +15,8 @@ final class BlockedGAR {
     /// Used by one layer after the other.
     private let scratch, modulated, unblurred, gradient, above, sums, own, work, row: Tensor<Float>
 
+    /// `.bfloat16` where convolutions multiply in it.
+    var precision: ProductPrecision { layers.contains { $0.convolution.precision == .bfloat16 } ? .bfloat16 : .single }
     var image: Tensor<Float> { pictures[pictures.count - 1].output }
 
     static func supports(_ model: GAR<Float>) -> Bool {
@@ -23,7 +25,7 @@ final class BlockedGAR {
         } && model.injections.allSatisfy(BlockedInjection.supports)
     }
 
-    init(_ model: GAR<Float>, batch: Int, resolutions: [Int]) throws {
+    init(_ model: GAR<Float>, batch: Int, resolutions: [Int], precision: ProductPrecision) throws {
         let c = model.configuration
         self.batch = batch
         self.resolutions = resolutions
@@ -31,7 +33,7 @@ final class BlockedGAR {
         rows = c.styleCount
         parts = partCount()
         let sides = c.noiseSizes.filter { $0 <= resolutions.last! }
-        layers = try zip(model.layers, sides).map { try BlockedLayer($0, batch: batch, resolution: $1) }
+        layers = try zip(model.layers, sides).map { try BlockedLayer($0, batch: batch, resolution: $1, precision: precision) }
         pictures = zip(model.toRGBs, resolutions).map { BlockedPicture($0, batch: batch, resolution: $1) }
         injections = try zip(model.injections, resolutions).map { try BlockedInjection($0, batch: batch, resolution: $1) }
         let base = model.constant.count

@@ -13,12 +13,12 @@ final class BlockedLayer {
     private let squares: Tensor<Float>
     private let batch: Int
 
-    init(_ layer: RenderLayer<Float>, batch: Int, resolution: Int) throws {
+    init(_ layer: RenderLayer<Float>, batch: Int, resolution: Int, precision: ProductPrecision) throws {
         self.layer = layer
         self.batch = batch
         self.resolution = resolution
         let side = layer.upsamples ? resolution / 2 : resolution
-        convolution = try BlockedConvolution(layer.convolution, batch: batch, height: side, width: side)
+        convolution = try BlockedConvolution(layer.convolution, batch: batch, height: side, width: side, precision: precision)
         output = Tensor([batch, layer.outputChannels, resolution, resolution])
         convolved = Tensor(output.shape)
         styles = Tensor([batch, layer.inputChannels])

@@ -37,28 +37,39 @@ enum GARBench {
         let dNoise = noise.map { Tensor<Float>($0.shape) }
         let flops = Double(batch) * GARLayers.all(c).reduce(0) { $0 + $1.flops }
         let group = "gar, \(c.size) px, \(batch) at a time, \(BenchTable.decimal(flops * 1e-9, 2)) GFLOP of convolutions"
-        func forward() { context.forward(wPlus: wPlus, normals: normals, noise: noise) }
-        return [
-            BenchRow(group: group, name: "forward", timing: clock.time(forward), flops: flops),
+        func forward(_ context: GARContext<Float>) { context.forward(wPlus: wPlus, normals: normals, noise: noise) }
+        func toNormals(_ context: GARContext<Float>) {
+            forward(context)
+            context.backward(dImage: dImage, dWPlus: dWPlus, dNormals: dNormals)
+        }
+        var rows = [
+            BenchRow(group: group, name: "forward", timing: clock.time { forward(context) }, flops: flops),
             BenchRow(
                 group: group, name: "forward, backward to w+",
                 timing: clock.time {
-                    forward()
+                    forward(context)
                     context.backward(dImage: dImage, dWPlus: dWPlus)
                 }),
             BenchRow(
-                group: group, name: "forward, backward to w+, normals",
-                timing: clock.time {
-                    forward()
-                    context.backward(dImage: dImage, dWPlus: dWPlus, dNormals: dNormals)
-                }, flops: 2 * flops),
+                group: group, name: "forward, backward to w+, normals", timing: clock.time { toNormals(context) },
+                flops: 2 * flops),
             BenchRow(
                 group: group, name: "forward, backward to w+, normals, noise",
                 timing: clock.time {
-                    forward()
+                    forward(context)
                     context.backward(dImage: dImage, dWPlus: dWPlus, dNormals: dNormals, dNoise: dNoise)
                 }, flops: 2 * flops),
         ]
+        let quick = try GARContext(gar, batch: batch, precision: .bfloat16)
+        if quick.precision == .bfloat16 {
+            rows += [
+                BenchRow(group: group, name: "bfloat16: forward", timing: clock.time { forward(quick) }, flops: flops),
+                BenchRow(
+                    group: group, name: "bfloat16: forward, backward to w+, normals", timing: clock.time { toNormals(quick) },
+                    flops: 2 * flops),
+            ]
+        }
+        return rows
     }
 }
 

@@ -1,7 +1,8 @@
 """The arrays that GAR is trained on, made once into a folder of .npy files.
 
 x, n, l      portraits: photo uint8 [N,3,S,S], fitted normals int8 [N,3,S,S] (127 = 1), model's landmarks NDC [N,68,2]
-t, tn, tl    portraits turned, reshaped and re-expressed (`turned`): yaw, mouths and eyes beyond the photos
+t, tn, tl, ts  portraits and crops turned, reshaped and re-expressed (`turned`): yaw, mouths and eyes beyond the photos;
+             ts int64 [N]: of which portrait, or -1 - that of the crop
 c, cn, cl, cm  grey crops in the aligned frame: luminance uint8 [N,1,S,S], and where the crop is uint8 [N,1,S,S] (0 or 1)
 n2, l2       normals mixed from the fits: near enough to the photos for the discriminator to judge the render
 n3, l3       normals beyond the photos; neighbours 2k, 2k + 1 share identity
@@ -14,14 +15,17 @@ import cv2
 import numpy as np
 import torch
 
+from ..evaluation.openings import eye_aspect
 from .crops import LANDMARK_SWAP
 from .data import (CENTRE_Y_MM, HALF_MM, compose_affine, load_crops, load_portraits, pixel_to_ndc, rotation_matrix,
                    training_crops, training_portraits, warped)
 from .normals import HeadModel
 from .renders import GeometrySampler
 
-NAMES = {"portraits": ("x", "n", "l"), "turned": ("t", "tn", "tl"), "crops": ("c", "cn", "cl", "cm"),
+NAMES = {"portraits": ("x", "n", "l"), "turned": ("t", "tn", "tl", "ts"), "crops": ("c", "cn", "cl", "cm"),
          "mixed": ("n2", "l2"), "wide": ("n3", "l3")}
+SHUT = 0.1              # aspect of an eye that is closed, or nearly so
+SHUT_SHARE = 0.12       # of the crops in training have their eyes shut; 2 % of the photographs do
 
 
 @functools.lru_cache(maxsize=1)
@@ -61,6 +65,13 @@ def aligned_crops(faces, size):
     return pictures, inside
 
 
+def shut_eyes_repeated(landmarks):
+    """Numbers of the faces [N] in which those with shut eyes come as often as it takes; landmarks [N,68,3]."""
+    shut = np.flatnonzero([eye_aspect(points) < SHUT for points in landmarks])
+    wanted = int(SHUT_SHARE * (len(landmarks) - len(shut)) / (1 - SHUT_SHARE))
+    return np.concatenate([np.arange(len(landmarks)), np.resize(shut, max(0, wanted - len(shut)) if len(shut) else 0)])
+
+
 def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mixed=3000, wide=4000):
     """Write the arrays that `folder` lacks; `portraits`, `crops`: see `data`; `turned`: files of `turned`."""
     os.makedirs(folder, exist_ok=True)
@@ -93,11 +104,17 @@ def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mi
         write("wide", *geometry_maps(head_file, identity, expression, yaw, pitch, size))
     if turned and missing("turned"):
         files = [np.load(path) for path in turned]
+        if not all("source" in f.files for f in files):
+            raise ValueError(f"{', '.join(turned)}: made before views said which photo they show: make them anew (`turned`)")
+        if any(f["grey"] for f in files) and not crops:
+            raise ValueError(f"{', '.join(turned)}: views of grey crops need the crops as well (--crops)")
         views = {k: np.concatenate([f[k] for f in files]) for k in ("image", "identity", "expression", "yaw", "pitch")}
         write("turned", shrink(views["image"], size),
-              *geometry_maps(head_file, views["identity"], views["expression"], views["yaw"], views["pitch"], size))
+              *geometry_maps(head_file, views["identity"], views["expression"], views["yaw"], views["pitch"], size),
+              np.concatenate([-1 - f["source"].astype(np.int64) if f["grey"] else f["source"].astype(np.int64) for f in files]))
     if crops and missing("crops"):
         grey = training_crops(load_crops(crops, cache))
+        grey = grey.subset(shut_eyes_repeated(head.landmarks(grey.identity, grey.expression)))
         pictures, inside = aligned_crops(grey, size)
         write("crops", pictures, *geometry_maps(head_file, grey.identity, grey.expression, grey.yaw, grey.pitch, size), inside)
 
@@ -119,6 +136,9 @@ class Material:
         out = []
         for name in NAMES[group]:
             values, flip = self.arrays[name][index.to(self.store)].to(self.device), mirrored[(...,) + (None,) * 3]
+            if name == "ts":
+                out.append(values)
+                continue
             if name in ("l", "tl", "cl", "l2", "l3"):
                 other = values[:, torch.from_numpy(LANDMARK_SWAP).to(values.device)] * values.new_tensor([-1, 1])
                 out.append(torch.where(flip[..., 0], other, values))
@@ -134,6 +154,19 @@ class Material:
                 other = values.flip(3) * values.new_tensor([-1, 1, 1])[:, None, None]
             out.append(torch.where(flip, other, values).contiguous(memory_format=torch.channels_last))
         return out
+
+    def draw_turned(self, count, draw):
+        """A random batch of turned views and the photos that they show: view, normals, landmarks, photo, the photo's normals."""
+        index, mirrored = draw.integers(count, len(self.arrays["ts"])), draw.uniform(count) < 0.5
+        view, normals, landmarks, source = self.batch("turned", index, mirrored)
+        photo, own = torch.empty_like(view), torch.empty_like(normals)
+        portraits = source >= 0
+        if portraits.any():
+            photo[portraits], own[portraits], _ = self.batch("portraits", source[portraits], mirrored[portraits])
+        if not portraits.all():
+            crop, crop_normals, _, inside = self.batch("crops", -1 - source[~portraits], mirrored[~portraits])
+            photo[~portraits], own[~portraits] = (crop * inside).expand(-1, 3, -1, -1), crop_normals
+        return view, normals, landmarks, photo, own
 
     def draw(self, group, count, draw, pairs=False):
         """A random batch; `pairs`: neighbours 2k, 2k + 1 of the arrays stay neighbours and are mirrored together."""

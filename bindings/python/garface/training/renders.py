@@ -17,10 +17,11 @@ class GeometrySampler:
     """Random geometry, wider than the fits it starts from (a `FaceSet` of training photos).
 
     Identity: the fits' stretched, or unit-variance over all modes. Expression: the fits' mixed and scaled, any one
-    expression alone, mouths wide open, eyes closed. Yaw to +-60 degrees, pitch to +-25.
+    expression alone, mouths wide open, eyes closed (`blinks`: how often). Yaw to +-60 degrees, pitch to +-25.
     """
 
-    def __init__(self, faces, names):
+    def __init__(self, faces, names, blinks=0.25):
+        self.blinks = blinks
         self.identity, self.expression = faces.identity.astype(np.float32), faces.expression.astype(np.float32)
         self.names = list(names)
 
@@ -34,7 +35,7 @@ class GeometrySampler:
             out[jaw] = rng.uniform(0, 1)
         if rng.random() < 0.2:
             out[rng.integers(len(out))] = rng.uniform(0, 1)
-        if rng.random() < 0.25:
+        if rng.random() < self.blinks:
             out[self.names.index("eyeBlink_L")] = out[self.names.index("eyeBlink_R")] = rng.uniform(0.3, 1)
         out[close] = min(out[close], out[jaw])      # mouthClose corrects jawOpen and means nothing alone
         return out.astype(np.float32)

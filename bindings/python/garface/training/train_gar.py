@@ -223,16 +223,20 @@ class Trainer:
         turned, crops = material.has("turned"), material.has("crops")
         share = {"portraits": b - b // 4 * (turned + crops), "turned": b // 4 * turned, "crops": b // 4 * crops}
         x, n, l = material.draw("portraits", share["portraits"], draw)
-        known, inside = [(x, n, l)], [torch.ones_like(x[:, :1])]
+        known, inside, seen = [(x, n, l)], [torch.ones_like(x[:, :1])], [(x, n)]
         if turned:
-            t, tn, tl = material.draw("turned", share["turned"], draw)
+            # Drawn with the code of the photo that was turned: what has changed is in the normals alone.
+            t, tn, tl, *photo = material.draw_turned(share["turned"], draw)
             known.append((t, tn, tl))
+            seen.append(photo)
             inside.append((tn.abs().sum(1, keepdim=True) > 0).float())
         if crops:
             c, cn, cl, cm = material.draw("crops", share["crops"], draw)
             known.append(((c * cm).expand(-1, 3, -1, -1), cn, cl))
+            seen.append(known[-1][:2])
             inside.append(cm)
         photos, fitted, points = (torch.cat(v) for v in zip(*known))
+        seen = torch.cat([torch.cat(v) for v in zip(*seen)], 1)
         inside = torch.cat(inside)
         weight = feature_weight(points, a.size, a.feature_weight)
         free = b // 2 if a.adversarial else b // 4
@@ -247,7 +251,7 @@ class Trainer:
         self.judges.own.requires_grad_(False)
         terms = {}
         with self.amp():
-            w = self.e(torch.cat([photos, fitted], 1))
+            w = self.e(seen)
             pictures = self.g.pictures(torch.cat([judged_w, wide_w, w[:, None].expand(-1, self.g.rows, -1)]),
                                        pyramid(torch.cat([n2, n3, fitted])), noise)
             judged, wide, rebuilt = pictures[-1].split([len(n2), len(n3), len(fitted)])

@@ -1,7 +1,7 @@
 """Photos seen anew: the picture as a texture on its fitted head, posed, shaped and expressed differently.
 
 Gives crops with exactly known parameters, wide yaw, closed eyes and open mouths before any renderer is trained. Parts of
-the head that the photo does not show borrow the mirror image's texture. Portraits, or with --crops the grey crops, which
+the head that the photo does not show borrow the mirror image's texture. Each view says which training photo it shows. Portraits, or with --crops the grey crops, which
 are shown as far as they reach.
 usage: python -m garface.training.turned --head HEAD.npz --portraits DIR --cache DIR --out TURNED.npz
 """
@@ -15,6 +15,7 @@ import cv2
 import numba
 import numpy as np
 
+from . import eyelids
 from .data import CENTRE_Y_MM, HALF_MM, PORTRAIT_SIZE, load_crops, load_portraits, rotation_matrix, training_crops, training_portraits
 from .material import aligned_crops
 from .normals import HeadModel, _vertex_normals
@@ -70,6 +71,7 @@ class Turner:
         self.partner = cKDTree(head.mean).query(head.mean * np.array([-1, 1, 1], np.float32))[1].astype(np.int32)
         self.jaw = head.expression_names.index("jawOpen")
         part = head.part[head.triangles[:, 0]]
+        self.is_skin = part == head.part_names.index("skin")
         self.mouth = {n: np.flatnonzero(part == head.part_names.index(n)) for n in INSIDE_MOUTH}
 
     def _ndc(self, vertices):
@@ -97,29 +99,38 @@ class Turner:
         identity, expression = (np.stack([d[k] for d in drawn]) for k in (1, 2))
         yaw, pitch = (np.array([d[k] for d in drawn], np.float32) for k in (3, 4))
         p = self.portraits
-        before = self.head.vertices(p.identity[index], p.expression[index])
-        after = self.head.vertices(identity, expression)
         old = rotation_matrix(p.yaw[index], p.pitch[index], 0.0).astype(np.float32)
         new = rotation_matrix(yaw, pitch, 0.0).astype(np.float32)
-        pictures = np.stack([self._view(rng, i, b @ r.T, a @ s.T, e[self.jaw] - p.expression[i][self.jaw])
-                             for i, b, r, a, s, e in zip(index, before, old, after, new, expression)])
-        return pictures, identity, expression, yaw, pitch
+        before, after = ([(v @ r.T, l @ r.T) for v, l, r in zip(self.head.vertices(a, e), self.head.landmarks(a, e), rotation)]
+                         for a, e, rotation in ((p.identity[index], p.expression[index], old), (identity, expression, new)))
+        pictures = np.stack([self._view(rng, i, b, a, e[self.jaw] - p.expression[i][self.jaw])
+                             for i, b, a, e in zip(index, before, after, expression)])
+        return pictures, identity, expression, yaw, pitch, np.array(index, np.int32)
+
+    def _pixels(self, ndc, size):
+        return np.stack([(1 + ndc[:, 0]) * size / 2 - 0.5, (1 - ndc[:, 1]) * size / 2 - 0.5], 1).astype(np.float32)
 
     def _view(self, rng, i, before, after, opened):
+        (before, points_before), (after, points_after) = before, after
         photo = self.portraits.images[i]
         size, tri = photo.shape[0], self.head.triangles
         normals = np.empty_like(before)
         _vertex_normals(before, tri, normals)
-        ndc = self._ndc(before)
-        uv = np.stack([(1 + ndc[:, 0]) * size / 2 - 0.5, (1 - ndc[:, 1]) * size / 2 - 0.5], 1).astype(np.float32)
+        uv = self._pixels(self._ndc(before), size)
         facing = normals[tri, 2].mean(1)
         other = normals[self.partner[tri], 2].mean(1)
         source = np.where(((facing < 0.25) & (other > facing))[:, None], self.partner[tri], tri).astype(np.int32)
         out, depth = np.empty((size, size, 3), np.float32), np.empty((size, size), np.float32)
         _texture_map(self._ndc(after), tri, uv, source, size, depth, out)
-        skin = cv2.remap(np.ascontiguousarray(photo), out[:, :, 0], out[:, :, 1], cv2.INTER_LINEAR,
-                         borderMode=cv2.BORDER_REPLICATE)
-        triangle = out[:, :, 2].astype(np.int32) - 1
+        def seen(texture):
+            return cv2.remap(np.ascontiguousarray(texture), out[:, :, 0], out[:, :, 1], cv2.INTER_LINEAR,
+                             borderMode=cv2.BORDER_REPLICATE)
+        skin, triangle = seen(photo), out[:, :, 2].astype(np.int32) - 1
+        if eyelids.closing(points_before, points_after):
+            lids = seen(eyelids.without_eyes(photo, self._pixels(self._ndc(points_before), size)))
+            skin = np.where(self.is_skin[triangle][..., None], lids, skin)
+            ndc = self._ndc(points_after)
+            skin = eyelids.draw_lashes(rng, skin, np.hstack([self._pixels(ndc, size), ndc[:, 2:]]), depth, size / (2 * HALF_MM))
         if opened > 0.08:      # the photo's mouth was more closed: it shows nothing of the inside
             middle = slice(size * 5 // 16, size * 11 // 16)
             light = float(np.clip(photo[middle, middle].mean() / 140, 0.3, 1.3))
@@ -145,11 +156,11 @@ class Turner:
 _turner = None
 
 
-def _start(head_file, portraits, crops, cache, size):
+def _start(head_file, portraits, crops, cache, size, blinks):
     global _turner
     cv2.setNumThreads(1)
     head, faces, inside = HeadModel(head_file), training_portraits(load_portraits(portraits, cache, size)), None
-    sampler = GeometrySampler(faces, head.expression_names)
+    sampler = GeometrySampler(faces, head.expression_names, blinks)
     if crops:
         faces = training_crops(load_crops(crops, cache))
         pictures, inside = (v[:, 0] for v in aligned_crops(faces, size))
@@ -172,15 +183,16 @@ def main(argv=None):
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--size", type=int, default=PORTRAIT_SIZE, help="side of a view")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--blinks", type=float, default=0.25, help="share of drawn expressions with eyes closed")
     parser.add_argument("--seed", type=int, default=2)
     a = parser.parse_args(argv)
     start = time.time()
     load_portraits(a.portraits, a.cache, a.size)      # decoded once, not by every process
     tasks = [((a.seed, k), min(32, a.count - k)) for k in range(0, a.count, 32)]
-    with multiprocessing.get_context("spawn").Pool(a.processes, _start, (a.head, a.portraits, a.crops, a.cache, a.size)) as pool:
+    with multiprocessing.get_context("spawn").Pool(a.processes, _start, (a.head, a.portraits, a.crops, a.cache, a.size, a.blinks)) as pool:
         parts = pool.map(_batch, tasks, chunksize=1)
-    data = dict(zip(("image", "identity", "expression", "yaw", "pitch"), (np.concatenate(p) for p in zip(*parts))))
-    np.savez(a.out, **data)
+    data = dict(zip(("image", "identity", "expression", "yaw", "pitch", "source"), (np.concatenate(p) for p in zip(*parts))))
+    np.savez(a.out, grey=bool(a.crops), **data)
     print(f"{a.count} views in {time.time() - start:.0f} s")
 
 

@@ -1,0 +1,56 @@
+"""Eyes shut in a photo that shows them open.
+
+A mesh that shuts its eyes pulls the skin of the lids over them. A photo of open eyes shows next to nothing of that skin,
+and fits are off by a millimetre: taken as a texture alone it paints half an eye onto the closed lid.
+"""
+import cv2
+import numpy as np
+
+from ..evaluation.openings import eye_aspect
+
+EYES = (slice(36, 42), slice(42, 48))
+UPPER, LOWER = (0, 1, 2, 3), (0, 5, 4, 3)      # of an eye's six points, outer corner to inner or the reverse
+MARGIN = 0.16           # of an eye's width, round its opening: fits are off, and lashes are dark
+CLOSING = 0.8           # shut where the eyes' aspect falls below this share of the photo's
+FINE = 4                # lashes are drawn that much larger and averaged
+HIDDEN = 0.035          # NDC, 4 mm: a point that lies deeper than what is seen there is not seen
+
+
+def closing(before, after):
+    """Do the lids come down? 68 points (68, 3) of the photo's mesh and of the new one."""
+    return eye_aspect(after) < CLOSING * eye_aspect(before)
+
+
+def without_eyes(photo, points):
+    """The photo with skin where its eyes are; points (68, 2) pixels."""
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    for eye in EYES:
+        corners = points[eye]
+        width = np.linalg.norm(corners[3] - corners[0])
+        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255)
+        cv2.polylines(mask, [np.round(corners).astype(np.int32)], True, 255, max(1, int(round(2 * MARGIN * width))))
+    return cv2.inpaint(np.ascontiguousarray(photo), mask, 3, cv2.INPAINT_TELEA)
+
+
+def _curve(points, count=17):
+    """A smooth line through four points, (count, 2)."""
+    at = np.linspace(0, 1, len(points))
+    return np.stack([np.polyval(np.polyfit(at, points[:, k], 3), np.linspace(0, 1, count)) for k in (0, 1)], 1)
+
+
+def draw_lashes(rng, picture, points, depth, millimetre):
+    """Draw the dark line of lashes along the upper lids into `picture`, where the lids are seen.
+
+    points (68, 3): pixels and NDC depth; depth (S, S): NDC of what is seen; millimetre: in pixels.
+    """
+    size, line = len(picture), np.zeros((len(picture) * FINE,) * 2, np.uint8)
+    thickness = max(1, int(round(rng.uniform(0.8, 2.2) * millimetre * FINE)))
+    for eye in EYES:
+        upper, lower = points[eye][list(UPPER)], points[eye][list(LOWER)]
+        x, y = np.clip(np.round(upper[:, :2].T).astype(int), 0, size - 1)
+        if np.sum(depth[y, x] - upper[:, 2] > HIDDEN) > 1:
+            continue
+        rim = _curve(np.where(upper[:, 1:2] < lower[:, 1:2], upper, lower)[:, :2])
+        cv2.polylines(line, [np.round((rim + 0.5) * FINE * 16 - 8).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4)
+    cover = cv2.resize(line, (size, size), interpolation=cv2.INTER_AREA)[..., None] * (rng.uniform(0.5, 0.95) / 255)
+    return (picture * (1 - cover) + picture * cover * rng.uniform(0.1, 0.4)).astype(np.uint8)
