@@ -15,6 +15,20 @@ public func garRendererLoad(_ path: UnsafePointer<CChar>?, _ out: UnsafeMutableP
 @_cdecl("gar_renderer_release")
 public func garRendererRelease(_ renderer: OpaquePointer?) { HandleTable.shared.release(renderer, as: RendererHandle.self) }
 
+@_cdecl("gar_renderer_set_precision")
+public func garRendererSetPrecision(_ renderer: OpaquePointer?, _ precision: gar_precision) -> gar_status {
+    call {
+        let renderer = try resolve(renderer, RendererHandle.self, "renderer")
+        try renderer.exclusively("renderer") {
+            switch precision {
+            case gar_precision(GAR_PRECISION_SINGLE): try renderer.setPrecision(.single)
+            case gar_precision(GAR_PRECISION_BFLOAT16): try renderer.setPrecision(.bfloat16)
+            default: throw GarfaceError(.invalidArgument, "precision: \(precision) is none of GAR_PRECISION_...")
+            }
+        }
+    }
+}
+
 @_cdecl("gar_renderer_get_sizes")
 public func garRendererGetSizes(
     _ renderer: OpaquePointer?, _ size: UnsafeMutablePointer<Int32>?, _ latent: UnsafeMutablePointer<Int32>?,

@@ -9,7 +9,7 @@ final class RendererHandle: Handle, @unchecked Sendable {
     override class var name: String { "gar_renderer" }
     override class var tag: UInt8 { 3 }
     let model: GAR<Float>
-    let context: GARContext<Float>
+    private(set) var context: GARContext<Float>
     let wPlus: Tensor<Float>
     let normals: [Tensor<Float>]
     let noise: [Tensor<Float>]
@@ -22,6 +22,21 @@ final class RendererHandle: Handle, @unchecked Sendable {
         wPlus = Tensor([1, model.styleCount, model.configuration.latentSize])
         normals = model.configuration.resolutions.map { Tensor([1, 3, $0, $0]) }
         noise = model.noiseShapes.map { Tensor([1, 1, $0, $0]) }
+    }
+
+    /// Nothing that was rendered before is left for a backward call.
+    func setPrecision(_ precision: ProductPrecision) throws {
+        if precision == context.precision { return }
+        let other = try GARContext(model, precision: precision)
+        guard other.precision == precision else {
+            throw GarfaceError(
+                .invalidArgument,
+                precision.isAvailable
+                    ? "precision: bfloat16 needs a renderer whose numbers of channels are multiples of 16"
+                    : "precision: this processor does not multiply in bfloat16")
+        }
+        context = other
+        hasRendered = false
     }
 
     var frame: AlignedFrame { AlignedFrame(half: model.configuration.halfMM, centreY: model.configuration.centreYMM) }

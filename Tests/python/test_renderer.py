@@ -95,6 +95,25 @@ def test_gradients_to_latent_and_geometry(renderer, head):
     assert d_pose.shape == (6,) and np.isfinite(d_pose).all()
 
 
+def test_products_in_bfloat16(head):
+    renderer = garface.Renderer()
+    try:
+        quick = garface.Renderer(precision="bfloat16")
+    except garface.InvalidArgumentError as error:
+        assert "bfloat16" in str(error)
+        pytest.skip("this processor does not multiply in bfloat16")
+    normals = renderer.rasterize(head, head.evaluate(), yaw=10)
+    w_plus = renderer.w_plus(renderer.map(renderer.sample_z(2), 0.7))
+    exact, near = (r.render(w_plus, normals) for r in (renderer, quick))
+    assert 0 < np.abs(exact - near).mean() < 0.02
+
+
+@pytest.mark.parametrize("precision", ["half", 1, None])
+def test_unknown_precision(precision):
+    with pytest.raises(garface.InvalidArgumentError, match="precision"):
+        garface.Renderer(precision=precision)
+
+
 def test_bad_arguments(renderer, head):
     fresh = garface.Renderer(GOLDEN)
     with pytest.raises(garface.InvalidArgumentError, match="rendered"):

@@ -69,15 +69,16 @@ extension FitStage {
         return stage
     }
 
-    /// The rest of the way in the whole picture.
+    /// The rest of the way, in a picture of 128 px: larger ones cost four times as much and say no more about shape.
     public static func garJoint() -> FitStage {
         FitStage(
             name: "joint", optimiser: .adam, iterations: 120,
             blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
-            stepSizes: [.wPlus: 0.02, .identity: 0.14, .rotation: 0.01], silhouettes: true)
+            stepSizes: [.wPlus: 0.02, .identity: 0.14, .rotation: 0.01], silhouettes: true, pictureLimit: finePicture)
     }
 
     private static var coarsePicture: Int { 64 }
+    private static var finePicture: Int { 128 }
 
     public static func shAppearance() -> FitStage {
         FitStage(

@@ -12,8 +12,10 @@ import numpy as np
 from ._head import HeadModel, placed
 from ._image import Image
 from . import errors
-from ._library import Owned, check, floats, instance, integer, lib, numbers, path, pointer, real, seed_number, text
+from ._library import Owned, check, floats, instance, integer, lib, numbers, path, pointer, real, seed_number, text, wrong
 from ._signatures import Handle
+
+PRECISIONS = {"single": 0, "bfloat16": 1}
 
 
 class Renderer(Owned):
@@ -25,14 +27,19 @@ class Renderer(Owned):
 
     Args:
         file: a safetensors file of kind "gar"; None takes the one inside the library.
+        precision: in what convolutions multiply: "single", or "bfloat16", which takes about a quarter less time and is off
+            by 0.003 on average (of values from -1 to 1), gradients by a tenth. InvalidArgumentError where processor or renderer cannot.
     """
 
     _release = "gar_renderer_release"
 
-    def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, file: str | os.PathLike[str] | None = None, precision: str = "single") -> None:
+        if not isinstance(precision, str) or precision not in PRECISIONS:
+            raise wrong("precision", precision, f"one of {', '.join(PRECISIONS)}")
         handle = Handle()
         check(lib.gar_renderer_load(None if file is None else path(file, "file"), ctypes.byref(handle)))
         super().__init__(handle)
+        check(lib.gar_renderer_set_precision(handle, PRECISIONS[precision]))
         sizes = [ctypes.c_int32() for _ in range(5)]
         check(lib.gar_renderer_get_sizes(handle, *map(ctypes.byref, sizes)))
         self.size, self.latent, self.rows, self.normal_count, self.noise_count = (s.value for s in sizes)

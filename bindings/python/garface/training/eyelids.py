@@ -39,12 +39,13 @@ def _curve(points, count=17):
 
 
 def draw_lashes(rng, picture, points, depth, millimetre):
-    """Draw the dark line of lashes along the upper lids into `picture`, where the lids are seen.
+    """The picture with a dark line of lashes along the upper lids, where the lids are seen; without `rng` the mean line.
 
     points (68, 3): pixels and NDC depth; depth (S, S): NDC of what is seen; millimetre: in pixels.
     """
     size, line = len(picture), np.zeros((len(picture) * FINE,) * 2, np.uint8)
-    thickness = max(1, int(round(rng.uniform(0.8, 2.2) * millimetre * FINE)))
+    width, opacity, dark = rng.uniform((0.8, 0.5, 0.1), (2.2, 0.95, 0.4)) if rng else (1.5, 0.8, 0.2)
+    thickness = max(1, int(round(width * millimetre * FINE)))
     for eye in EYES:
         upper, lower = points[eye][list(UPPER)], points[eye][list(LOWER)]
         x, y = np.clip(np.round(upper[:, :2].T).astype(int), 0, size - 1)
@@ -52,5 +53,5 @@ def draw_lashes(rng, picture, points, depth, millimetre):
             continue
         rim = _curve(np.where(upper[:, 1:2] < lower[:, 1:2], upper, lower)[:, :2])
         cv2.polylines(line, [np.round((rim + 0.5) * FINE * 16 - 8).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4)
-    cover = cv2.resize(line, (size, size), interpolation=cv2.INTER_AREA)[..., None] * (rng.uniform(0.5, 0.95) / 255)
-    return (picture * (1 - cover) + picture * cover * rng.uniform(0.1, 0.4)).astype(np.uint8)
+    cover = cv2.resize(line, (size, size), interpolation=cv2.INTER_AREA)[..., None] * (opacity / 255)
+    return (picture * (1 - cover) + picture * cover * dark).astype(np.uint8)

@@ -27,7 +27,7 @@ INSIDE_MOUTH = {"mouth_socket": (45, 22, 22), "gums_tongue": (125, 62, 62), "tee
 
 
 @numba.njit(cache=True)
-def _texture_map(v, tri, uv, source, size, depth, out):
+def texture_map(v, tri, uv, source, size, depth, out):
     """out [size,size,3] = texture u, v and triangle number + 1 (0: background); corner c of t takes uv[source[t,c]]."""
     out[:] = 0
     depth[:] = -1e30
@@ -121,7 +121,7 @@ class Turner:
         other = normals[self.partner[tri], 2].mean(1)
         source = np.where(((facing < 0.25) & (other > facing))[:, None], self.partner[tri], tri).astype(np.int32)
         out, depth = np.empty((size, size, 3), np.float32), np.empty((size, size), np.float32)
-        _texture_map(self._ndc(after), tri, uv, source, size, depth, out)
+        texture_map(self._ndc(after), tri, uv, source, size, depth, out)
         def seen(texture):
             return cv2.remap(np.ascontiguousarray(texture), out[:, :, 0], out[:, :, 1], cv2.INTER_LINEAR,
                              borderMode=cv2.BORDER_REPLICATE)
