@@ -50,6 +50,8 @@ def write_material(folder, size=16, count=24):
                 values = rng.integers(0, 2, (count, 1, size, size)).astype(np.uint8)
             elif name in ("l", "tl", "cl", "l2", "l3"):
                 values = rng.uniform(-0.5, 0.5, (count, 68, 2)).astype(np.float32)
+            elif name == "ts":      # portraits and crops, turned
+                values = np.arange(count) * np.where(np.arange(count) % 2, -1, 1)
             else:
                 values = rng.integers(-127, 128, (count, 3, size, size)).astype(np.int8)
             np.save(os.path.join(folder, f"{name}.npy"), values)
@@ -88,6 +90,21 @@ def test_mirrored_samples_are_mirror_images(folder):
                 if np.allclose(v, points) or np.allclose(v[LANDMARK_SWAP] * [-1, 1], points):
                     return k
         assert number(b) == number(a) + 1 and number(a) % 2 == 0
+
+
+def test_turned_views_come_with_the_photo_that_they_show(folder):
+    material = Material(folder, torch.device("cpu"))
+    view, normals, landmarks, photo, own = material.draw_turned(16, Draw(0, 3))
+    assert len(view) == len(normals) == len(landmarks) == len(photo) == len(own) == 16
+    for k in range(16):
+        number, mirrored = next((i, m) for i in range(24) for m in (False, True)
+                                if torch.equal(material.batch("turned", torch.tensor([i]), torch.tensor([m]))[0][0], view[k]))
+        source = int(material.arrays["ts"][number])
+        of, n = ("portraits", source) if source >= 0 else ("crops", -1 - source)
+        expected, expected_normals, *rest = material.batch(of, torch.tensor([n]), torch.tensor([mirrored]))
+        expected = (expected * rest[1]).expand(-1, 3, -1, -1) if of == "crops" else expected
+        torch.testing.assert_close(photo[k], expected[0])
+        torch.testing.assert_close(own[k], expected_normals[0])
 
 
 def test_draws_depend_on_seed_and_step_and_are_shared():
