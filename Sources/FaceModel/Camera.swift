@@ -80,6 +80,8 @@ public struct AlignedFrame: Sendable, Equatable {
     }
 
     /// Model vertices `[count,3]` mm to NDC `[count,3]`.
+    @_specialize(where T == Float)
+    @_specialize(where T == Double)
     public func forward<T: Scalar>(
         _ vertices: UnsafePointer<T>, count: Int, pose: HeadPose<T>, into ndc: UnsafeMutablePointer<T>
     ) {
@@ -89,6 +91,8 @@ public struct AlignedFrame: Sendable, Equatable {
     }
 
     /// Adds the gradients by the vertices and by the six pose numbers (order of `HeadPose.array`); nil leaves one out.
+    @_specialize(where T == Float)
+    @_specialize(where T == Double)
     public func backward<T: Scalar>(
         _ vertices: UnsafePointer<T>, count: Int, pose: HeadPose<T>, dNdc: UnsafePointer<T>,
         dVertices: UnsafeMutablePointer<T>?, dPose: UnsafeMutablePointer<T>?

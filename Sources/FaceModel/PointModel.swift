@@ -35,13 +35,11 @@ public final class PointModel<T: Scalar> {
     private var coefficientCount: Int { identityCount + expressionCount }
 
     /// The points `[count,3]`, mm.
-    public func positions(at c: some Collection<Double>) -> [Double] {
+    public func positions(at c: ArraySlice<Double>) -> [Double] {
         guard let evaluator else {
-            var p = linear.mean.map { Double($0) }
-            let n = p.count
-            for (k, a) in c.enumerated() where a != 0 {
-                for i in 0..<n { p[i] += a * Double(linear.basis[k * n + i]) }
-            }
+            let n = linear.mean.count
+            var p = [Double](repeating: 0, count: n)
+            c.withUnsafeBufferPointer { pointPositions(linear.mean, linear.basis, $0, &p) }
             return p
         }
         var points = [T](repeating: 0, count: 3 * count)
@@ -78,5 +76,17 @@ public final class PointModel<T: Scalar> {
             evaluator.forward(
                 identity: $0.baseAddress!, expression: $0.baseAddress! + identityCount, into: vertices.pointer)
         }
+    }
+}
+
+/// `p = mean + c . basis`
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+private func pointPositions<T: Scalar>(_ mean: [T], _ basis: [T], _ c: UnsafeBufferPointer<Double>, _ p: inout [Double]) {
+    let n = p.count
+    for i in 0..<n { p[i] = Double(mean[i]) }
+    for k in 0..<c.count where c[k] != 0 {
+        let a = c[k]
+        for i in 0..<n { p[i] += a * Double(basis[k &* n &+ i]) }
     }
 }

@@ -10,11 +10,15 @@ import Numerics
 ///               |  0 1  0 |                | 0  cp sp |              | sr  cr 0 |
 ///               |-sy 0 cy |                | 0 -sp cp |              |  0   0 1 |
 public enum Rotation {
+    @_specialize(where T == Float)
+    @_specialize(where T == Double)
     public static func matrix<T: Scalar>(yaw: T, pitch: T, roll: T) -> [T] {
         product(yaw: (T.cosine(yaw), T.sine(yaw)), pitch: (T.cosine(pitch), T.sine(pitch)), roll: (T.cosine(roll), T.sine(roll)))
     }
 
     /// The derivatives of `matrix` by yaw, pitch and roll.
+    @_specialize(where T == Float)
+    @_specialize(where T == Double)
     public static func derivatives<T: Scalar>(yaw: T, pitch: T, roll: T) -> (yaw: [T], pitch: [T], roll: [T]) {
         let y = (T.cosine(yaw), T.sine(yaw)), p = (T.cosine(pitch), T.sine(pitch)), r = (T.cosine(roll), T.sine(roll))
         // R is linear in (cos, sin) of each angle but for the constant 1 of its axis; the difference of two products drops it.
@@ -42,6 +46,8 @@ public enum Rotation {
         return (angle(-m[6], m[8]), T(pitch), angle(-m[1], m[4]))
     }
 
+    @_specialize(where T == Float)
+    @_specialize(where T == Double)
     private static func product<T: Scalar>(yaw: (T, T), pitch: (T, T), roll: (T, T)) -> [T] {
         let (cy, sy) = yaw, (cp, sp) = pitch, (cr, sr) = roll
         let m: [T] = [cy, 0, sy, -sp * sy, cp, sp * cy, -cp * sy, -sp, cp * cy]

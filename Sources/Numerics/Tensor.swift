@@ -23,6 +23,11 @@ public final class Tensor<T: Scalar>: @unchecked Sendable {
     public convenience init(_ shape: [Int], _ values: some Collection<T>) {
         self.init(shape)
         precondition(values.count == count, "tensor: as many values as the shape says")
+        // Element by element, unspecialised, each would be a call to the allocator.
+        let copied: Void? = values.withContiguousStorageIfAvailable {
+            if let base = $0.baseAddress { pointer.update(from: base, count: count) }
+        }
+        if copied != nil { return }
         var i = 0
         for v in values { pointer[i] = v; i += 1 }
     }

@@ -198,15 +198,16 @@ public final class GARContext<T: Scalar>: @unchecked Sendable {
 
     private func checkNormals(_ maps: [Tensor<T>]) {
         precondition(maps.count == resolutions.count, "normal maps: one for every resolution")
-        for (map, r) in zip(maps, resolutions) {
-            precondition(map.count == batch * 3 * r * r, "normal maps: [batch, 3, r, r]")
+        for i in maps.indices {
+            precondition(maps[i].count == batch * 3 * resolutions[i] * resolutions[i], "normal maps: [batch, 3, r, r]")
         }
     }
 
     private func checkNoise(_ maps: [Tensor<T>]) {
         precondition(maps.count == noiseSizes.count, "noise maps: one for every layer")
-        for (map, r) in zip(maps, noiseSizes) {
-            precondition(map.count == r * r || map.count == batch * r * r, "noise maps: [batch or 1, 1, r, r]")
+        for i in maps.indices {
+            let area = noiseSizes[i] * noiseSizes[i]
+            precondition(maps[i].count == area || maps[i].count == batch * area, "noise maps: [batch or 1, 1, r, r]")
         }
     }
 }

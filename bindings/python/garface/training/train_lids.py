@@ -131,9 +131,10 @@ def lessons(gar, encoder, faces, head, count, seed):
 
 
 class Trainer:
-    def __init__(self, a, gar, material):
+    def __init__(self, a, gar, material, student=None):
         self.a, self.material = a, material
-        self.teacher, self.student, self.average = (channels_last(copy.deepcopy(gar)) for _ in range(3))
+        self.teacher = channels_last(copy.deepcopy(gar))
+        self.student, self.average = (channels_last(copy.deepcopy(student or gar)) for _ in range(2))
         for p in [*self.teacher.parameters(), *self.student.style.parameters()]:
             p.requires_grad_(False)
         self.parameters = [p for p in self.student.parameters() if p.requires_grad]
@@ -197,7 +198,8 @@ def train(a):
     head = HeadModel(a.head)
     faces = training_portraits(load_portraits(a.portraits, a.cache))
     start = time.time()
-    trainer = Trainer(a, gar, lessons(gar, encoder, faces, head, a.count, a.seed))
+    student = load_gar(a.start_from)[0] if a.start_from else None
+    trainer = Trainer(a, gar, lessons(gar, encoder, faces, head, a.count, a.seed), student)
     print(f"{a.count} lessons in {time.time() - start:.0f} s", flush=True)
     start, step, sums = time.time(), 0, {}
     while True:
@@ -220,6 +222,7 @@ def train(a):
 def arguments(argv=None):
     parser = argparse.ArgumentParser(prog="train-lids", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gar", required=True, help="averaged checkpoint (ema.pt) of train-gar")
+    parser.add_argument("--start-from", help="ema.pt of an earlier lesson to go on from; --gar stays the renderer before all of them")
     parser.add_argument("--head", required=True, help="head model (.npz)")
     parser.add_argument("--portraits", required=True, help="aligned colour portraits with fits")
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
@@ -228,8 +231,9 @@ def arguments(argv=None):
     parser.add_argument("--minutes", type=float, default=0, help="train for this time")
     parser.add_argument("--steps", type=int, default=0, help="or for so many steps")
     parser.add_argument("--batch", type=int, default=12, help="faces with shut eyes a step; a quarter of them again with open ones")
-    parser.add_argument("--rate", type=float, default=0.002, help="Adam's rate at the beginning; it falls as a cosine")
-    parser.add_argument("--keep", type=float, default=6.0, help="weight of what must not change, relative to the lids")
+    parser.add_argument("--rate", type=float, default=0.008, help="Adam's rate at the beginning; it falls as a cosine (at .002 "
+                        "eyes stayed open)")
+    parser.add_argument("--keep", type=float, default=1.5, help="weight of what must not change, relative to the lids")
     parser.add_argument("--average", type=float, default=1500, help="faces after which half of the averaged weights is renewed")
     parser.add_argument("--bf16", action="store_true", help="bfloat16 where it is quick")
     parser.add_argument("--report", type=int, default=50, help="steps between printed losses, checkpoints and pictures")
