@@ -9,7 +9,9 @@ Its mean offset to the model's points is measured on the test portraits against 
    in space, per cent, median over points and faces: portraits as they are, portraits reduced to the renderer's size (what
    renders are compared with: ratio at most 1.5), renders with the geometry of portraits and random z, at several yaws;
    and the renders against the mesh of another portrait in the same pose, which is what no obedience at all would give.
-   Portraits (of either split: dlib saw neither) turned beyond 25 degrees show how far dlib can be trusted there.
+   Portraits (of either split: dlib saw neither) turned beyond 25 degrees show how far dlib can be trusted there. With
+   ``--head`` so do portraits turned as textures on their own fits (``garface.training.turned``), whose points lie exactly
+   where the mesh says but for the photo's own fit: no renderer can be expected to do better.
 2. Eye aspect and inner-lip opening that dlib sees against the mesh's own: correlation and slope over ``faces`` renders
    (half with random blinks, half with random jaws), and over the portraits.
 3. Millimetres that landmarks move in renders per millimetre in the mesh (slope; 0.9 to 1.1 wanted) for yaw, jawOpen,
@@ -115,6 +117,31 @@ def distance_rows(judge: Judge, sharp: Sightings, reduced: Sightings, turned: Si
     return rows
 
 
+def texture_rows(judge: Judge, portraits: list[Portrait], reduced: Sightings, head_file: str) -> list[dict]:
+    """Portraits as textures, at the yaws of part 1. Needs the extra ``[train]``."""
+    from garface.training.normals import HeadModel
+    from garface.training.textures import TexturedHead
+
+    textured = TexturedHead(HeadModel(head_file))
+
+    def posed(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+        return textured.posed(geometry.identity[None], geometry.expression[None], [judge.studio.rotation(geometry)])[0]
+    offset, size = judge.offset(reduced), judge.studio.renderer.size
+    reference = judge.distances(reduced, offset)
+    rows = []
+    for yaw in YAWS:
+        geometries = [p.geometry.posed(yaw if k % 2 else -yaw) for k, p in enumerate(portraits)]
+        pictures = [textured.view(p.picture(size), posed(p.geometry), posed(g)).skin for p, g in zip(portraits, geometries)]
+        found = [judge.detector.landmarks(picture, judge.box(g)) for picture, g in zip(pictures, geometries)]
+        distances = judge.distances(Sightings(geometries, np.array(found)), offset)
+        rows.append({
+            "picture": f"portraits as textures, yaw {yaw}", "faces": len(found), "68 median %": float(np.median(distances)),
+            "ratio": float(np.median(distances) / np.median(reference)),
+            "inner 51 median %": float(np.median(distances[:, INNER])),
+            "ratio inner": float(np.median(distances[:, INNER]) / np.median(reference[:, INNER]))})
+    return rows
+
+
 def opening_rows(judge: Judge, reduced: Sightings, faces: int, seed: int) -> list[dict]:
     """Part 2."""
     rng, head = np.random.default_rng(seed), judge.studio.head
@@ -211,6 +238,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many portraits")
     parser.add_argument("--step", type=int, default=1, help="every so many portraits")
     parser.add_argument("--parts", default="1,2,3")
+    parser.add_argument("--head", help="the head model as .npz: portraits turned as textures join part 1")
     parser.add_argument("--seed", type=int, default=1)
     weights.add_arguments(parser)
     parser.add_argument("--json", type=pathlib.Path)
@@ -224,7 +252,8 @@ def main() -> None:
     reduced = judge.portraits(portraits, size)
     parts: dict[str, Callable[[], list[dict]]] = {
         "1": lambda: distance_rows(
-            judge, judge.portraits(portraits, None), reduced, judge.portraits(turned, size), options.seed),
+            judge, judge.portraits(portraits, None), reduced, judge.portraits(turned, size), options.seed)
+        + (texture_rows(judge, portraits, reduced, options.head) if options.head else []),
         "2": lambda: opening_rows(judge, reduced, options.faces, options.seed),
         "3": lambda: displacement_rows(judge, reduced, options.bases, options.seed),
     }

@@ -21,11 +21,11 @@ import torch
 import torch.nn.functional as F
 
 from . import curves, eyelids
-from .data import CENTRE_Y_MM, HALF_MM, load_portraits, rotation_matrix, training_portraits
+from .data import load_portraits, rotation_matrix, training_portraits
 from .networks import channels_last, load_gar, pyramid
 from .normals import HeadModel
 from .renders import GeometrySampler
-from .turned import texture_map
+from .textures import TexturedHead, to_pixels
 
 LEAST_LEVEL = 32        # the smallest level whose picture is taught, too
 REACH = 0.3             # of an eye's width, round the eye: where the lids are taught
@@ -55,40 +55,12 @@ def eye_mask(before, after, size):
     return np.clip(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), size / 128), 0, 1)
 
 
-class Lids:
-    """Shuts eyes in pictures of known geometry."""
-
-    def __init__(self, head, size):
-        self.head, self.size = head, size
-        self.is_skin = head.part[head.triangles[:, 0]] == head.part_names.index("skin")
-
-    def _posed(self, identity, expression, rotation):
-        vertices = self.head.vertices(identity[None], expression[None])[0] @ rotation.T
-        points = self.head.landmarks(identity[None], expression[None])[0] @ rotation.T
-        return vertices, points
-
-    def _ndc(self, v):
-        return ((v - np.array([0, CENTRE_Y_MM, 0], np.float32)) / np.float32(HALF_MM)).astype(np.float32)
-
-    def _pixels(self, ndc):
-        return np.stack([(1 + ndc[:, 0]) * self.size / 2 - 0.5, (1 - ndc[:, 1]) * self.size / 2 - 0.5], 1).astype(np.float32)
-
-    def shut(self, picture, identity, opened, shut, rotation):
-        """(the picture [S,S,3] with the expression `shut` instead of `opened`, how much of it to take [S,S])"""
-        size = self.size
-        (before, points_before), (after, points_after) = (self._posed(identity, e, rotation) for e in (opened, shut))
-        out, depth = np.empty((size, size, 3), np.float32), np.empty((size, size), np.float32)
-        triangles = self.head.triangles
-        texture_map(self._ndc(after), triangles, self._pixels(self._ndc(before)), triangles, size, depth, out)
-        place, triangle = (out[:, :, 0], out[:, :, 1]), out[:, :, 2].astype(np.int32) - 1
-        eyes = self._pixels(self._ndc(points_before))
-        eye, lid = (cv2.remap(np.ascontiguousarray(p), *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-                    for p in (picture, eyelids.without_eyes(picture, eyes)))
-        view = np.where(self.is_skin[triangle][..., None], lid, eye)
-        ndc = self._ndc(points_after)
-        after_eyes = np.hstack([self._pixels(ndc), ndc[:, 2:]])
-        view = eyelids.draw_lashes(None, view, after_eyes, depth, size / (2 * HALF_MM))
-        return view, eye_mask(eyes, after_eyes[:, :2], size) * (triangle >= 0)
+def shut_eyes(textured, picture, awake, asleep):
+    """(the picture [S,S,3] of the head `awake` with the eyes of `asleep`, how much of it to take [S,S])"""
+    size = picture.shape[0]
+    view = textured.view(picture, awake, asleep, mirrored=False)
+    mask = eye_mask(to_pixels(awake[1], size), to_pixels(asleep[1], size), size)
+    return view.skin, mask * (view.triangle >= 0)
 
 
 def codes(gar, encoder, faces, head, count, generator):
@@ -112,7 +84,7 @@ def codes(gar, encoder, faces, head, count, generator):
 def lessons(gar, encoder, faces, head, count, seed):
     """Dictionary of tensors: w [N,L], `opened` and `shut` normals int8 [N,3,S,S], `wanted` uint8 [N,3,S,S], `eyes` uint8 [N,1,S,S]."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    sampler, lids = GeometrySampler(faces, head.expression_names, blinks=0), Lids(head, gar.size)
+    sampler, textured = GeometrySampler(faces, head.expression_names, blinks=0), TexturedHead(head)
     w = codes(gar, encoder, faces, head, count, generator)
     parts = []
     for at in range(0, count, 32):
@@ -122,9 +94,11 @@ def lessons(gar, encoder, faces, head, count, seed):
         maps = [torch.from_numpy(head.normal_maps(identity, e, rotation, gar.size)) for e in (opened, shut)]
         pictures = [gar(w[at:at + 32], pyramid(m.float() / 127)) for m in maps]
         awake, before = (((p.permute(0, 2, 3, 1) + 1) * 127.5).round().clamp(0, 255).numpy() for p in pictures)
-        views, masks = zip(*[lids.shut(*v) for v in zip(awake.astype(np.uint8), identity, opened, shut, rotation)])
-        masks = np.stack(masks)[..., None]
-        wanted = (before * (1 - masks) + np.stack(views) * masks).round().astype(np.uint8).transpose(0, 3, 1, 2)
+        heads = zip(textured.posed(identity, opened, rotation), textured.posed(identity, shut, rotation))
+        taught = [shut_eyes(textured, picture, *pair) for picture, pair in zip(awake.astype(np.uint8), heads)]
+        views, masks = (np.stack(v) for v in zip(*taught))
+        masks = masks[..., None]
+        wanted = (before * (1 - masks) + views * masks).round().astype(np.uint8).transpose(0, 3, 1, 2)
         eyes = (255 * masks).astype(np.uint8).transpose(0, 3, 1, 2)
         parts.append((*maps, torch.from_numpy(wanted), torch.from_numpy(eyes)))
     return {"w": w, **dict(zip(("opened", "shut", "wanted", "eyes"), (torch.cat(p) for p in zip(*parts))))}

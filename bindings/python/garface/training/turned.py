@@ -12,49 +12,17 @@ import os
 import time
 
 import cv2
-import numba
 import numpy as np
 
-from . import eyelids
-from .data import CENTRE_Y_MM, HALF_MM, PORTRAIT_SIZE, load_crops, load_portraits, rotation_matrix, training_crops, training_portraits
+from .data import PORTRAIT_SIZE, load_crops, load_portraits, rotation_matrix, training_crops, training_portraits
 from .material import aligned_crops
-from .normals import HeadModel, _vertex_normals
+from .normals import HeadModel
 from .renders import GeometrySampler
 from .scenes import TRAINING_PICTURES, noise_texture, gradient, package_pictures
+from .textures import TexturedHead
 
 INSIDE_MOUTH = {"mouth_socket": (45, 22, 22), "gums_tongue": (125, 62, 62), "teeth_upper": (205, 195, 182),
                 "teeth_lower": (195, 185, 172)}
-
-
-@numba.njit(cache=True)
-def texture_map(v, tri, uv, source, size, depth, out):
-    """out [size,size,3] = texture u, v and triangle number + 1 (0: background); corner c of t takes uv[source[t,c]]."""
-    out[:] = 0
-    depth[:] = -1e30
-    for t in range(tri.shape[0]):
-        i, j, k = tri[t, 0], tri[t, 1], tri[t, 2]
-        ax, ay = (1 + v[i, 0]) * size / 2 - 0.5, (1 - v[i, 1]) * size / 2 - 0.5
-        bx, by = (1 + v[j, 0]) * size / 2 - 0.5, (1 - v[j, 1]) * size / 2 - 0.5
-        cx, cy = (1 + v[k, 0]) * size / 2 - 0.5, (1 - v[k, 1]) * size / 2 - 0.5
-        det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if det > -1e-9:
-            continue
-        x0, x1 = max(0, int(np.ceil(min(ax, bx, cx)))), min(size - 1, int(np.floor(max(ax, bx, cx))))
-        y0, y1 = max(0, int(np.ceil(min(ay, by, cy)))), min(size - 1, int(np.floor(max(ay, by, cy))))
-        for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / det
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / det
-                wa = 1 - wb - wc
-                if wa < -1e-6 or wb < -1e-6 or wc < -1e-6:
-                    continue
-                z = wa * v[i, 2] + wb * v[j, 2] + wc * v[k, 2]
-                if z > depth[y, x]:
-                    depth[y, x] = z
-                    a, b, c = source[t, 0], source[t, 1], source[t, 2]
-                    out[y, x, 0] = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
-                    out[y, x, 1] = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
-                    out[y, x, 2] = t + 1
 
 
 class Turner:
@@ -65,17 +33,12 @@ class Turner:
     """
 
     def __init__(self, head, portraits, sampler, pictures, inside=None, outward=False):
-        from scipy.spatial import cKDTree
         self.head, self.portraits, self.sampler, self.pictures = head, portraits, sampler, pictures
         self.inside, self.outward = inside, outward
-        self.partner = cKDTree(head.mean).query(head.mean * np.array([-1, 1, 1], np.float32))[1].astype(np.int32)
+        self.textured = TexturedHead(head)
         self.jaw = head.expression_names.index("jawOpen")
         part = head.part[head.triangles[:, 0]]
-        self.is_skin = part == head.part_names.index("skin")
         self.mouth = {n: np.flatnonzero(part == head.part_names.index(n)) for n in INSIDE_MOUTH}
-
-    def _ndc(self, vertices):
-        return ((vertices - np.array([0, CENTRE_Y_MM, 0], np.float32)) / np.float32(HALF_MM)).astype(np.float32)
 
     def draw(self, rng):
         """(portrait number, identity [80], expression [55], yaw, pitch)"""
@@ -101,36 +64,16 @@ class Turner:
         p = self.portraits
         old = rotation_matrix(p.yaw[index], p.pitch[index], 0.0).astype(np.float32)
         new = rotation_matrix(yaw, pitch, 0.0).astype(np.float32)
-        before, after = ([(v @ r.T, l @ r.T) for v, l, r in zip(self.head.vertices(a, e), self.head.landmarks(a, e), rotation)]
-                         for a, e, rotation in ((p.identity[index], p.expression[index], old), (identity, expression, new)))
+        before = self.textured.posed(p.identity[index], p.expression[index], old)
+        after = self.textured.posed(identity, expression, new)
         pictures = np.stack([self._view(rng, i, b, a, e[self.jaw] - p.expression[i][self.jaw])
                              for i, b, a, e in zip(index, before, after, expression)])
         return pictures, identity, expression, yaw, pitch, np.array(index, np.int32)
 
-    def _pixels(self, ndc, size):
-        return np.stack([(1 + ndc[:, 0]) * size / 2 - 0.5, (1 - ndc[:, 1]) * size / 2 - 0.5], 1).astype(np.float32)
-
     def _view(self, rng, i, before, after, opened):
-        (before, points_before), (after, points_after) = before, after
         photo = self.portraits.images[i]
-        size, tri = photo.shape[0], self.head.triangles
-        normals = np.empty_like(before)
-        _vertex_normals(before, tri, normals)
-        uv = self._pixels(self._ndc(before), size)
-        facing = normals[tri, 2].mean(1)
-        other = normals[self.partner[tri], 2].mean(1)
-        source = np.where(((facing < 0.25) & (other > facing))[:, None], self.partner[tri], tri).astype(np.int32)
-        out, depth = np.empty((size, size, 3), np.float32), np.empty((size, size), np.float32)
-        texture_map(self._ndc(after), tri, uv, source, size, depth, out)
-        def seen(texture):
-            return cv2.remap(np.ascontiguousarray(texture), out[:, :, 0], out[:, :, 1], cv2.INTER_LINEAR,
-                             borderMode=cv2.BORDER_REPLICATE)
-        skin, triangle = seen(photo), out[:, :, 2].astype(np.int32) - 1
-        if eyelids.closing(points_before, points_after):
-            lids = seen(eyelids.without_eyes(photo, self._pixels(self._ndc(points_before), size)))
-            skin = np.where(self.is_skin[triangle][..., None], lids, skin)
-            ndc = self._ndc(points_after)
-            skin = eyelids.draw_lashes(rng, skin, np.hstack([self._pixels(ndc, size), ndc[:, 2:]]), depth, size / (2 * HALF_MM))
+        view = self.textured.view(photo, before, after, rng)
+        size, skin, triangle = photo.shape[0], view.skin, view.triangle
         if opened > 0.08:      # the photo's mouth was more closed: it shows nothing of the inside
             middle = slice(size * 5 // 16, size * 11 // 16)
             light = float(np.clip(photo[middle, middle].mean() / 140, 0.3, 1.3))
@@ -148,7 +91,7 @@ class Turner:
         mask = cv2.GaussianBlur((triangle >= 0).astype(np.float32), (0, 0), 0.8)
         mask = np.where(triangle >= 0, mask, 0)
         if self.inside is not None:
-            mask *= cv2.remap(self.inside[i].astype(np.float32), out[:, :, 0], out[:, :, 1], cv2.INTER_LINEAR)
+            mask *= cv2.remap(self.inside[i].astype(np.float32), *view.place, cv2.INTER_LINEAR)
         mask = mask[..., None]
         return (skin * mask + canvas * (1 - mask)).astype(np.uint8)
 
