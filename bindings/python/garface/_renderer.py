@@ -13,9 +13,9 @@ from ._head import HeadModel, placed
 from ._image import Image
 from . import errors
 from ._library import Owned, check, floats, instance, integer, lib, numbers, path, pointer, real, seed_number, text, wrong
-from ._signatures import Handle
+from ._signatures import CONSTANTS, Handle
 
-PRECISIONS = {"single": 0, "bfloat16": 1}
+PRECISIONS = {"single": CONSTANTS["GAR_PRECISION_SINGLE"], "bfloat16": CONSTANTS["GAR_PRECISION_BFLOAT16"]}
 
 
 class Renderer(Owned):
