@@ -291,7 +291,7 @@ SIGNATURES = {
     "gar_fit_run": (_status, [Handle, c_char_p, ProgressCallback, c_void_p]),
     "gar_fit_get_result": (_status, [Handle, _handle_out]),
     # 4. Advanced: renderer
-    "gar_renderer_set_precision": (_status, [c_void_p, c_int32]),
+    "gar_renderer_set_precision": (_status, [Handle, c_int32]),
     "gar_renderer_load": (_status, [c_char_p, _handle_out]),
     "gar_renderer_release": (None, [Handle]),
     "gar_renderer_get_sizes": (_status, [Handle, _ints, _ints, _ints, _ints, _ints]),
