@@ -1016,8 +1016,8 @@ typedef struct gar_fit gar_fit;
 /* The standard stages of a renderer as JSON, to be edited and given back:
  * {"stages": [{"name", "optimiser": "gauss_newton" | "adam" | "lbfgs", "iterations", "blocks":
  * ["identity", "expression", "rotation", "similarity", ...], "weights": {...}, "steps": {...},
- * "tolerance", "silhouettes", "picture_limit", "precision"}]}. The list is empty for GAR_RENDERER_START: the
- * inverse network's start, nothing refined.
+ * "tolerance", "silhouettes", "picture_limit", "precision"}]}. The list is empty for
+ * GAR_RENDERER_START: the inverse network's start, nothing refined.
  *
  * blocks       what moves: the four above with every renderer and optimiser; "w_plus" and "noise"
  *              with GAR, "albedo" and "light" with GAR_RENDERER_SH, not under gauss_newton. Blocks

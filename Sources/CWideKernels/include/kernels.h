@@ -116,9 +116,9 @@ int garface_front_triangles(const float *vertices, const int *triangles, int cou
 /// Of the `n` triangles found those whose box may hold a pixel's centre, into `chosen` [count + 16]. Returns how many.
 int garface_triangles_near_centres(const float *boxes, int count, int n, const int *ids, int width, int height, int *chosen);
 
-/// Draws the `n` triangles of `list`, ascending (NULL: triangles 0 to n - 1), into rows first..<end of `ids` and `depth` [height][width], which hold -1 and
-/// minus infinity there. `screen` [..][3]: pixels, y down, and depth; x that is not a number marks vertices not to be used.
-/// Larger depth wins, the lower number where equal. 0 <= first < end <= height; only with AVX-512.
+/// Draws the `n` triangles of `list`, ascending (NULL: triangles 0 to n - 1), into rows first..<end of `ids` and `depth`
+/// [height][width], which hold -1 and minus infinity there. `screen` [..][3]: pixels, y down, and depth; x that is not a number
+/// marks vertices not to be used. Larger depth wins, the lower number where equal. 0 <= first < end <= height; only with AVX-512.
 void garface_raster_rows(const double *screen, const int *triangles, const int *list, int n, int width, int first, int end,
                          int *ids, double *depth);
 

@@ -16,7 +16,6 @@ import json
 import os
 import time
 
-import numba
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -25,6 +24,7 @@ from safetensors import safe_open
 import garface
 from garface.training.data import CENTRE_Y_MM, HALF_MM
 from garface.training.networks import channels_last, load_gar_file, pyramid
+from garface.training.normals import rasterise
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 MODELS = os.path.join(ROOT, "Sources", "CDefaultModels", "models")
@@ -36,33 +36,6 @@ def tensors(name):
         found = {k: f.get_tensor(k) for k in f.keys()}
         description = json.loads(f.metadata()["garface"])
     return {k: v.float() if v.is_floating_point() else v for k, v in found.items()}, description
-
-
-@numba.njit(cache=True)
-def triangle_ids(v, tri, size, depth, ids):
-    """The triangle that each pixel shows of NDC vertices, -1 for none."""
-    ids[:] = -1
-    depth[:] = -1e30
-    for t in range(tri.shape[0]):
-        i, j, k = tri[t, 0], tri[t, 1], tri[t, 2]
-        ax, ay = (1 + v[i, 0]) * size / 2 - 0.5, (1 - v[i, 1]) * size / 2 - 0.5
-        bx, by = (1 + v[j, 0]) * size / 2 - 0.5, (1 - v[j, 1]) * size / 2 - 0.5
-        cx, cy = (1 + v[k, 0]) * size / 2 - 0.5, (1 - v[k, 1]) * size / 2 - 0.5
-        det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if det > -1e-9:
-            continue
-        x0, x1 = max(0, int(np.ceil(min(ax, bx, cx)))), min(size - 1, int(np.floor(max(ax, bx, cx))))
-        y0, y1 = max(0, int(np.ceil(min(ay, by, cy)))), min(size - 1, int(np.floor(max(ay, by, cy))))
-        for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / det
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / det
-                wa = 1 - wb - wc
-                if wa >= -1e-6 and wb >= -1e-6 and wc >= -1e-6:
-                    z = wa * v[i, 2] + wb * v[j, 2] + wc * v[k, 2]
-                    if z > depth[y, x]:
-                        depth[y, x] = z
-                        ids[y, x] = t
 
 
 class Head:
@@ -102,7 +75,7 @@ class Head:
         """Area-sampled normal maps {4..size}, and where the finest shows a head."""
         fine = 2 * size
         ids, depth = np.empty((fine, fine), np.int64), np.empty((fine, fine), np.float32)
-        triangle_ids(ndc.detach().numpy(), self.numba_triangles, fine, depth, ids)
+        rasterise(ndc.detach().numpy(), self.numba_triangles, fine, depth, ids, np.empty((fine, fine, 3)))
         rows, columns = np.nonzero(ids >= 0)
         rows, columns, shown = torch.from_numpy(rows), torch.from_numpy(columns), torch.from_numpy(ids[ids >= 0])
         corner = self.triangles[shown]

@@ -92,18 +92,23 @@ class Judge:
         return np.array(rows)
 
 
+def distance_row(name: str, distances: np.ndarray, reference: np.ndarray) -> dict:
+    return {
+        "picture": name, "faces": len(distances), "68 median %": float(np.median(distances)),
+        "ratio": float(np.median(distances) / np.median(reference)),
+        "inner 51 median %": float(np.median(distances[:, INNER])),
+        "ratio inner": float(np.median(distances[:, INNER]) / np.median(reference[:, INNER])),
+    }
+
+
 def distance_rows(judge: Judge, sharp: Sightings, reduced: Sightings, turned: Sightings, seed: int) -> list[dict]:
     """Part 1. Portraits as they are have an offset of their own, as dlib sees small pictures a little differently."""
     offset = judge.offset(reduced)
     reference = judge.distances(reduced, offset)
 
+
     def row(name: str, distances: np.ndarray) -> dict:
-        return {
-            "picture": name, "faces": len(distances), "68 median %": float(np.median(distances)),
-            "ratio": float(np.median(distances) / np.median(reference)),
-            "inner 51 median %": float(np.median(distances[:, INNER])),
-            "ratio inner": float(np.median(distances[:, INNER]) / np.median(reference[:, INNER])),
-        }
+        return distance_row(name, distances, reference)
     rows = [row("portraits", judge.distances(sharp, judge.offset(sharp))), row("portraits, reduced", reference)]
     if turned.geometries:
         rows.append(row(f"portraits, reduced, yaw over {TURNED}", judge.distances(turned, offset)))
@@ -134,11 +139,7 @@ def texture_rows(judge: Judge, portraits: list[Portrait], reduced: Sightings, he
         pictures = [textured.view(p.picture(size), posed(p.geometry), posed(g)).skin for p, g in zip(portraits, geometries)]
         found = [judge.detector.landmarks(picture, judge.box(g)) for picture, g in zip(pictures, geometries)]
         distances = judge.distances(Sightings(geometries, np.array(found)), offset)
-        rows.append({
-            "picture": f"portraits as textures, yaw {yaw}", "faces": len(found), "68 median %": float(np.median(distances)),
-            "ratio": float(np.median(distances) / np.median(reference)),
-            "inner 51 median %": float(np.median(distances[:, INNER])),
-            "ratio inner": float(np.median(distances[:, INNER]) / np.median(reference[:, INNER]))})
+        rows.append(distance_row(f"portraits as textures, yaw {yaw}", distances, reference))
     return rows
 
 

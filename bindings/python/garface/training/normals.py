@@ -28,9 +28,10 @@ def _vertex_normals(v, tri, out):
 
 
 @numba.njit(cache=True, fastmath=False)
-def _normal_map(v, n, tri, size, depth, out):
-    """Rasterise interpolated normals n of NDC vertices v into out [size,size,3]; background 0."""
-    out[:] = 0
+def rasterise(v, tri, size, depth, ids, weights):
+    """The triangle that each pixel shows of NDC vertices: ids [size,size], -1 for none; its barycentrics [size,size,3], left as
+    they are where there is none; depth [size,size]."""
+    ids[:] = -1
     depth[:] = -1e30
     for t in range(tri.shape[0]):
         i, j, k = tri[t, 0], tri[t, 1], tri[t, 2]
@@ -52,8 +53,31 @@ def _normal_map(v, n, tri, size, depth, out):
                 z = wa * v[i, 2] + wb * v[j, 2] + wc * v[k, 2]
                 if z > depth[y, x]:
                     depth[y, x] = z
-                    for c in range(3):
-                        out[y, x, c] = wa * n[i, c] + wb * n[j, c] + wc * n[k, c]
+                    ids[y, x] = t
+                    weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = wa, wb, wc
+
+
+@numba.njit(cache=True, fastmath=False)
+def interpolate(ids, weights, corners, values, out):
+    """Values [V,C] at the corners [T,3] of each pixel's triangle, by its barycentrics, into out [size,size,C]; background 0."""
+    out[:] = 0
+    for y in range(ids.shape[0]):
+        for x in range(ids.shape[1]):
+            t = ids[y, x]
+            if t < 0:
+                continue
+            i, j, k = corners[t, 0], corners[t, 1], corners[t, 2]
+            for c in range(values.shape[1]):
+                out[y, x, c] = (weights[y, x, 0] * values[i, c] + weights[y, x, 1] * values[j, c]
+                                + weights[y, x, 2] * values[k, c])
+
+
+@numba.njit(cache=True, fastmath=False)
+def _normal_map(v, n, tri, size, depth, out):
+    """Rasterise interpolated normals n of NDC vertices v into out [size,size,3]; background 0."""
+    ids, weights = np.empty((size, size), np.int32), np.empty((size, size, 3))
+    rasterise(v, tri, size, depth, ids, weights)
+    interpolate(ids, weights, tri, n, out)
 
 
 class HeadModel:

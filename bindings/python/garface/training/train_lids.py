@@ -160,7 +160,8 @@ class Trainer:
         shut, w = pyramid(m["shut"].float() / 127), m["w"]
         rows = [self.teacher(w, pyramid(m["opened"].float() / 127)), m["shut"].float() / 127, self.teacher(w, shut),
                 m["wanted"].float() / 127.5 - 1, self.average(w, shut)]
-        return np.vstack([np.hstack([((p.numpy().transpose(1, 2, 0) + 1) * 127.5).clip(0, 255) for p in row]) for row in rows])[:, :, ::-1].astype(np.uint8)
+        pictures = [np.hstack([((p.numpy().transpose(1, 2, 0) + 1) * 127.5).clip(0, 255) for p in row]) for row in rows]
+        return np.vstack(pictures)[:, :, ::-1].astype(np.uint8)
 
 
 def train(a):

@@ -1,8 +1,8 @@
 """Photos seen anew: the picture as a texture on its fitted head, posed, shaped and expressed differently.
 
 Gives crops with exactly known parameters, wide yaw, closed eyes and open mouths before any renderer is trained. Parts of
-the head that the photo does not show borrow the mirror image's texture. Each view says which training photo it shows. Portraits, or with --crops the grey crops, which
-are shown as far as they reach.
+the head that the photo does not show borrow the mirror image's texture. Each view says which training photo it shows.
+Portraits, or with --crops the grey crops, which are shown as far as they reach.
 usage: python -m garface.training.turned --head HEAD.npz --portraits DIR --cache DIR --out TURNED.npz
 """
 import argparse
