@@ -8,7 +8,7 @@ pytest.importorskip("numba")
 
 from garface.evaluation.openings import eye_aspect  # noqa: E402
 from garface.training import eyelids, train_lids  # noqa: E402
-from garface.training.material import SHUT, SHUT_SHARE, shut_eyes_repeated  # noqa: E402
+from garface.training.eyelids import SHUT, SHUT_SHARE, shut_eyes_repeated  # noqa: E402
 from garface.training.networks import Generator  # noqa: E402
 
 

@@ -281,7 +281,7 @@ def test_renders_of_several_files_join(tmp_path, material):
                  yaw=np.zeros(count), pitch=np.zeros(count), **more)
         return str(tmp_path / name)
     known = rng.normal(size=(2, 6)).astype(np.float16)
-    faces, w = load_renders(file("views.npz", 3) + "," + file("renders.npz", 2, w=known), head)
+    faces, w = load_renders(file("views.npz", 3, grey=True, source=np.arange(3)) + "," + file("renders.npz", 2, w=known), head)
     assert len(faces) == 5 and np.isnan(w[:3]).all() and (w[3:] == known).all()
     with pytest.raises(ValueError, match="several renderers"):
         load_renders(file("a.npz", 1, w=known[:1]) + "," + file("b.npz", 1, w=known[:1, :4]), head)

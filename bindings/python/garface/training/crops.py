@@ -21,7 +21,7 @@ LANDMARK_SWAP = np.r_[np.arange(16, -1, -1), np.arange(26, 16, -1), 27:31, np.ar
 FIELDS = {}
 _at = 0
 for _name, _n in (("identity", 80), ("expression", 55), ("pose", 6), ("landmarks", 136), ("face", 1), ("kind", 1),
-                  ("mirrored", 1), ("source", 1), ("matrix", 6)):
+                  ("mirrored", 1), ("source", 1), ("exact", 1), ("matrix", 6)):
     FIELDS[_name] = slice(_at, _at + _n)
     _at += _n
 LABELS = _at
@@ -73,12 +73,16 @@ class Jitter:
 
 
 class CropMaker:
-    """Makes training crops out of the face sets: portraits, grey crops and renders."""
+    """Makes training crops out of the face sets: portraits, grey crops and renders.
 
-    def __init__(self, portraits, crops, renders, pictures, head, size=INVERSE_SIZE):
+    exact [N]: of which renders identity is known exactly, and not from a fit; of all without it.
+    """
+
+    def __init__(self, portraits, crops, renders, pictures, head, size=INVERSE_SIZE, exact=None):
         self.sets = {PORTRAIT: portraits, CROP: crops}
         if renders is not None:
             self.sets[RENDER] = renders
+            self.exact = np.ones(len(renders)) if exact is None else exact
         self.size, self.head, self.jitter = size, head, Jitter()
         self.identity_map, _ = head.identity_mirror()
         self.expression_swap = head.expression_swap()
@@ -167,6 +171,7 @@ class CropMaker:
         row[FIELDS["pose"]] = [faces.yaw[i], faces.pitch[i], *residual_pose(residual)]
         row[FIELDS["landmarks"]] = (faces.landmarks[i] @ points[:, :2].T + points[:, 2]).reshape(-1)
         row[FIELDS["face"]], row[FIELDS["kind"]], row[FIELDS["source"]] = 1, kind, i
+        row[FIELDS["exact"]] = self.exact[i] if kind == RENDER else 0
         row[FIELDS["matrix"]] = residual.reshape(-1)
         return self._finish(rng, picture, row)
 

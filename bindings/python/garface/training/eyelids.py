@@ -13,12 +13,21 @@ UPPER, LOWER = (0, 1, 2, 3), (0, 5, 4, 3)      # of an eye's six points, outer c
 MARGIN = 0.16           # of an eye's width, round its opening: fits are off, and lashes are dark
 CLOSING = 0.8           # shut where the eyes' aspect falls below this share of the photo's
 FINE = 4                # lashes are drawn that much larger and averaged
+SHUT = 0.1              # aspect of an eye that is closed, or nearly so
+SHUT_SHARE = 0.12       # of the crops in training have their eyes shut; 2 % of the photographs do
 HIDDEN = 0.035          # NDC, 4 mm: a point that lies deeper than what is seen there is not seen
 
 
 def closing(before, after):
     """Do the lids come down? 68 points (68, 3) of the photo's mesh and of the new one."""
     return eye_aspect(after) < CLOSING * eye_aspect(before)
+
+
+def shut_eyes_repeated(landmarks):
+    """Numbers of the faces [N] in which those with shut eyes come as often as it takes; landmarks [N,68,3]."""
+    shut = np.flatnonzero([eye_aspect(points) < SHUT for points in landmarks])
+    wanted = int(SHUT_SHARE * (len(landmarks) - len(shut)) / (1 - SHUT_SHARE))
+    return np.concatenate([np.arange(len(landmarks)), np.resize(shut, max(0, wanted - len(shut)) if len(shut) else 0)])
 
 
 def without_eyes(photo, points):

@@ -3,12 +3,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .crops import FIELDS, NEGATIVE, RENDER
+from .crops import FIELDS, NEGATIVE
 from .data import CENTRE_Y_MM, HALF_MM
 from .distributed import total
 
 # How much more the identity of renders counts, which is known exactly and seen in their shading, than that of fits to points.
 EXACT_IDENTITY = 3.0
+# Points that face each other across an opening: lids, inner lips. Three pixels of a crop tell open eyes from shut ones, and among
+# the distances of 68 points they count for nothing.
+ABOVE, BELOW = [37, 38, 43, 44, 61, 62, 63], [41, 40, 47, 46, 67, 66, 65]
 POSE_UNIT = torch.tensor([0.1, 0.1, 0.1, 0.05, 4.0, 4.0])
 
 
@@ -42,6 +45,11 @@ def weighted_mean(value, weight, world=1):
     return (value * weight).sum() * world / total(weight.sum(), world).clamp(min=1)
 
 
+def gaps(points):
+    """From the upper lids and the inner upper lip to the lower ones; points [n,68,2] -> [n,7,2]."""
+    return points[:, ABOVE] - points[:, BELOW]
+
+
 def losses(out, labels, w_target, w_known, geometry, world=1):
     """Dictionary of scalar loss terms, weighted; their mean over the ranks is the loss of the whole batch.
 
@@ -49,7 +57,7 @@ def losses(out, labels, w_target, w_known, geometry, world=1):
     """
     field = {k: labels[:, v] for k, v in FIELDS.items()}
     kind = field["kind"][:, 0]
-    face, exact = (kind != NEGATIVE).float(), (kind == RENDER).float()
+    face, exact = (kind != NEGATIVE).float(), field["exact"][:, 0]
 
     def over_faces(value):
         return weighted_mean(value, face, world)
@@ -61,6 +69,7 @@ def losses(out, labels, w_target, w_known, geometry, world=1):
              "sigma": 0.3 * over_faces((distance.detach() * (-log_sigma).exp() + 2 * log_sigma).mean(1))}
     projected = geometry.project(out["identity"], out["expression"], out["pose"])
     terms["geometry"] = 0.5 * over_faces((projected - target).abs().sum(2).mean(1)) / 0.02
+    terms["openings"] = over_faces(sum((gaps(p) - gaps(target)).abs().sum(2).mean(1) for p in (points, projected))) / 0.02
     terms["pose"] = 0.3 * over_faces(((out["pose"] - field["pose"]) / POSE_UNIT.to(labels.device)).abs().mean(1))
     error = (out["identity"] - field["identity"]).square() * geometry.identity_weight
     known = torch.ones(80, device=labels.device)

@@ -15,17 +15,15 @@ import cv2
 import numpy as np
 import torch
 
-from ..evaluation.openings import eye_aspect
 from .crops import LANDMARK_SWAP
 from .data import (CENTRE_Y_MM, HALF_MM, compose_affine, load_crops, load_portraits, pixel_to_ndc, rotation_matrix,
                    training_crops, training_portraits, warped)
+from .eyelids import shut_eyes_repeated
 from .normals import HeadModel
 from .renders import GeometrySampler
 
 NAMES = {"portraits": ("x", "n", "l"), "turned": ("t", "tn", "tl", "ts"), "crops": ("c", "cn", "cl", "cm"),
          "mixed": ("n2", "l2"), "wide": ("n3", "l3")}
-SHUT = 0.1              # aspect of an eye that is closed, or nearly so
-SHUT_SHARE = 0.12       # of the crops in training have their eyes shut; 2 % of the photographs do
 
 
 @functools.lru_cache(maxsize=1)
@@ -63,13 +61,6 @@ def aligned_crops(faces, size):
         pictures[i, 0] = warped(picture, frame, size)
         inside[i, 0] = cv2.warpAffine(np.ones_like(picture), matrix, (size, size), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
     return pictures, inside
-
-
-def shut_eyes_repeated(landmarks):
-    """Numbers of the faces [N] in which those with shut eyes come as often as it takes; landmarks [N,68,3]."""
-    shut = np.flatnonzero([eye_aspect(points) < SHUT for points in landmarks])
-    wanted = int(SHUT_SHARE * (len(landmarks) - len(shut)) / (1 - SHUT_SHARE))
-    return np.concatenate([np.arange(len(landmarks)), np.resize(shut, max(0, wanted - len(shut)) if len(shut) else 0)])
 
 
 def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mixed=3000, wide=4000):

@@ -70,9 +70,12 @@ def render(gar, head, sampler, count, seed, batch=32):
 
 
 def load_renders(path, head):
-    """(`FaceSet`, w [N,L] or None); `path` may name several files, joined by commas. w is NaN where a file does not know it."""
+    """(`FaceSet`, w [N,L] or None); `path` may name several files, joined by commas. w is NaN where a file does not know it.
+
+    Files of `turned` know no w: they show photos, whose identity is a fit's.
+    """
     files = [np.load(p) for p in path.split(",")]
-    data = {k: np.concatenate([f[k] for f in files]) for k in files[0].files if k != "w"}
+    data = {k: np.concatenate([f[k] for f in files]) for k in ("image", "identity", "expression", "yaw", "pitch")}
     sizes = {f["w"].shape[1] for f in files if "w" in f.files}
     if len(sizes) > 1:
         raise ValueError(f"{path}: their w have {sorted(sizes)} numbers: they come from several renderers")

@@ -31,6 +31,7 @@ from .crop_pool import CropPool, LocalSource, PoolPlan, ProcessSource
 from .crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER, CropMaker, mirror_labels
 from .data import load_crops, load_portraits, training_crops, training_portraits, validation_crops
 from .export import load_network
+from .eyelids import shut_eyes_repeated
 from .inverse_losses import Geometry, losses, weighted_mean
 from .networks import channels_last
 from .normals import HeadModel
@@ -54,6 +55,12 @@ def load_sets(arguments):
     return head, portraits, crops, renders
 
 
+def crops_to_draw(crops, head):
+    """The grey crops trained on; those of shut eyes, of which there are few, several times."""
+    grey = training_crops(crops)
+    return grey.subset(shut_eyes_repeated(head.landmarks(grey.identity, grey.expression)))
+
+
 def backgrounds(arguments):
     """Pictures without a face: those of the folder, or those inside scikit-image and scikit-learn."""
     if not arguments.backgrounds:
@@ -67,8 +74,9 @@ def backgrounds(arguments):
 
 def chunk_maker(arguments, sets=None):
     """The function that makes chunk k of a run; `sets` as from `load_sets`, read again where not given."""
-    head, portraits, crops, (renders, _) = sets or load_sets(arguments)
-    maker = CropMaker(training_portraits(portraits), training_crops(crops), renders, backgrounds(arguments), head)
+    head, portraits, crops, (renders, w) = sets or load_sets(arguments)
+    exact = np.zeros(len(renders or ())) if w is None else ~np.isnan(w[:, 0])
+    maker = CropMaker(training_portraits(portraits), crops_to_draw(crops, head), renders, backgrounds(arguments), head, exact=exact)
     if arguments.detector:
         maker.mine(np.random.default_rng([arguments.seed, 0]), load_network(arguments.detector), FALSE_ALARMS)
 
@@ -283,7 +291,7 @@ def train(arguments):
     if arguments.gar:
         teacher = Teacher(arguments.gar, training_portraits(portraits), render_w, head, arguments.cache, device)
         if arguments.render_weight > 0:
-            match = RenderMatch(teacher, head, {PORTRAIT: training_portraits(portraits), CROP: training_crops(crops)})
+            match = RenderMatch(teacher, head, {PORTRAIT: training_portraits(portraits), CROP: crops_to_draw(crops, head)})
     torch.manual_seed(arguments.seed)
     network = initial_network(arguments, teacher.latent if teacher else arguments.latent, sets)
     trainer = InverseTrainer(arguments, plan, head, network, teacher, match, rank, world, device)
