@@ -19,12 +19,6 @@ from garface.training.inverse_losses import losses  # noqa: E402
 LIDS = {37: 41, 38: 40, 43: 47, 44: 46}
 
 
-@pytest.fixture
-def geometry():
-    """The projected points are those of the labels."""
-    return SimpleNamespace(identity_weight=torch.ones(80) / 80, project=None)
-
-
 def rows(kinds, exact, points):
     out = np.zeros((len(kinds), LABELS), np.float32)
     out[:, FIELDS["kind"]], out[:, FIELDS["exact"]] = np.array(kinds)[:, None], np.array(exact)[:, None]
@@ -32,33 +26,34 @@ def rows(kinds, exact, points):
     return torch.from_numpy(out)
 
 
-def terms(geometry, labels, points, identity=0.0):
-    n = len(labels)
-    geometry.project = lambda *_: labels[:, FIELDS["landmarks"]].reshape(-1, 68, 2)
+def terms(labels, points, identity=0.0):
+    """The losses where the projected points are those of the labels."""
+    n, target = len(labels), labels[:, FIELDS["landmarks"]].reshape(-1, 68, 2)
+    geometry = SimpleNamespace(identity_weight=torch.ones(80) / 80, project=lambda *_: target)
     out = {"landmarks": torch.from_numpy(points.reshape(n, -1)), "landmark_log_sigma": torch.zeros(n, 68),
            "identity": torch.full((n, 80), identity), "expression": torch.zeros(n, 55), "pose": torch.zeros(n, 6),
            "w": torch.zeros(n, 4), "face": torch.zeros(n, 1)}
     return losses(out, labels, torch.zeros(n, 4), torch.zeros(n), geometry)
 
 
-def test_openings_count_and_places_do_not(geometry):
+def test_openings_count_and_places_do_not():
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 68, 2)).astype(np.float32)
     labels = rows([PORTRAIT], [0], points)
-    moved = terms(geometry, labels, points + np.float32(0.1))
+    moved = terms(labels, points + np.float32(0.1))
     assert moved["openings"].item() == pytest.approx(0, abs=1e-4) and moved["landmarks"].item() == pytest.approx(10, rel=1e-4)
     shut = points.copy()
     for above, below in LIDS.items():
         shut[0, above], shut[0, below] = shut[0, above] - [0, 0.02], shut[0, below] + [0, 0.02]
-    shut = terms(geometry, labels, shut)
+    shut = terms(labels, shut)
     assert shut["openings"].item() == pytest.approx(4 / 7 * 0.04 / 0.02, rel=1e-4)
     assert shut["landmarks"].item() == pytest.approx(8 / 68, rel=1e-4)
 
 
-def test_exact_identities_weigh_more(geometry):
+def test_exact_identities_weigh_more():
     points = np.zeros((1, 68, 2), np.float32)
-    fitted, exact = (terms(geometry, rows([RENDER], [e], points), points, identity=1.0)["identity"].item() for e in (0, 1))
+    fitted, exact = (terms(rows([RENDER], [e], points), points, identity=1.0)["identity"].item() for e in (0, 1))
     assert exact == pytest.approx(2 * 3) and fitted == pytest.approx(0.5 * 2 * (60 / 80 + 0.02 * 20 / 80))
-    assert terms(geometry, rows([NEGATIVE], [0], points), points, identity=1.0)["identity"].item() == 0
+    assert terms(rows([NEGATIVE], [0], points), points, identity=1.0)["identity"].item() == 0
 
 
 def test_rows_tell_which_renders_are_exact():

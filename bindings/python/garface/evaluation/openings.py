@@ -3,6 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
+# Points that face each other across an opening, upper and lower.
+LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
+LIPS = ((61, 67), (62, 66), (63, 65))
+
 
 def _distance(points: np.ndarray, a: int, b: int) -> float:
     return float(np.linalg.norm(points[a] - points[b]))
@@ -17,5 +21,5 @@ def eye_aspect(points: np.ndarray) -> float:
 
 def lip_opening(points: np.ndarray) -> float:
     """Mean gap of the inner lips over the distance of the outer eye corners."""
-    gap = sum(_distance(points, a, b) for a, b in ((61, 67), (62, 66), (63, 65))) / 3
+    gap = sum(_distance(points, a, b) for a, b in LIPS) / len(LIPS)
     return gap / _distance(points, 36, 45)

@@ -3,15 +3,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..evaluation.openings import LIDS, LIPS
 from .crops import FIELDS, NEGATIVE
 from .data import CENTRE_Y_MM, HALF_MM
 from .distributed import total
 
 # How much more the identity of renders counts, which is known exactly and seen in their shading, than that of fits to points.
 EXACT_IDENTITY = 3.0
-# Points that face each other across an opening: lids, inner lips. Three pixels of a crop tell open eyes from shut ones, and among
-# the distances of 68 points they count for nothing.
-ABOVE, BELOW = [37, 38, 43, 44, 61, 62, 63], [41, 40, 47, 46, 67, 66, 65]
+# Three pixels of a crop tell open eyes from shut ones, and among the distances of 68 points they count for nothing.
+ABOVE, BELOW = (list(side) for side in zip(*LIDS, *LIPS))
 POSE_UNIT = torch.tensor([0.1, 0.1, 0.1, 0.05, 4.0, 4.0])
 
 
