@@ -155,6 +155,12 @@ def test_the_photo_is_not_written_over(photo, tmp_path):
     assert [f.name for f in tmp_path.iterdir()] == ["crop.png"]
 
 
+def test_a_rectangle_without_a_face_is_no_secret(photo, tmp_path):
+    for box, warned in (("0,0,10,10", True), ("170,60,110,130", False)):
+        done = run("reconstruct", photo, "-o", tmp_path / "out", "--quiet", "--renderer", "landmarks", "--box", box)
+        assert done.returncode == 0 and ("no face was recognised" in done.stderr) == warned, (box, done.stderr)
+
+
 def test_a_diverged_fit_is_no_secret(photo, tmp_path):
     stage = {"name": "wild", "optimiser": "adam", "iterations": 3, "blocks": ["rotation", "similarity"],
              "steps": {"rotation": 1, "similarity": 1}}

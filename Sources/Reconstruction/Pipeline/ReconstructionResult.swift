@@ -66,11 +66,28 @@ public struct ReconstructionResult: Sendable {
 
     /// The sentence to warn with; nil where there is nothing to warn of.
     public var warning: String? {
+        let sentences = [unconverged, unseen].compactMap { $0 }
+        return sentences.isEmpty ? nil : sentences.joined(separator: "; ")
+    }
+
+    private var unconverged: String? {
         guard !converged, let stage = stages.last else { return nil }
         func short(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
         return "the fit did not converge: stage \"\(stage.stage)\" began with an energy of \(short(stage.first)) and ended with "
             + "\(short(stage.last)); the face is not to be trusted"
     }
+
+    /// A fit goes well on anything: where the user said where the face is, nobody else has looked whether it is one.
+    private var unseen: String? {
+        guard start != .parameters, faceProbability < Self.doubtful else { return nil }
+        let (place, advice) =
+            start == .box
+            ? ("in the rectangle", "is it in pixels of this photo, and the face upright? One that lies on its side needs points")
+            : ("at the points", "are they in pixels of this photo, in the documented order?")
+        return "no face was recognised \(place) (probability \((faceProbability * 1000).rounded() / 1000)): \(advice)"
+    }
+
+    private static let doubtful = 0.5
 
     /// The head's yaw, pitch and roll in the photo, degrees.
     public var anglesInDegrees: (yaw: Double, pitch: Double, roll: Double) {

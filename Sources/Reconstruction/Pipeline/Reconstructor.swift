@@ -156,7 +156,7 @@ public final class Reconstructor {
             throw GarfaceError(
                 .noFace,
                 "no face was found in the picture of \(photo.width) x \(photo.height) pixels; "
-                    + "if there is one, give its rectangle or points"
+                    + "if there is one, give its rectangle, or its points where it lies on its side"
             )
         }
         return places
