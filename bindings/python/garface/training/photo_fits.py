@@ -30,6 +30,8 @@ class PhotoFit:
     expression: np.ndarray      # [55]
     landmarks: np.ndarray       # [68,2] px, the model's own points
     residual_mm: float          # rms of the inner 51 points; nan where the library found the face
+    index: int = 0              # number of the face in the list it comes from
+    person: int = 0             # number of its photo among the list's
 
     def frame(self):
         """(2x3 map from the aligned frame's NDC to photo pixels, size [px of 230 mm], yaw, pitch, roll [rad])"""
@@ -117,6 +119,7 @@ def fit_face(path, points=None, offset=None, models=None):
 def fit_faces(faces, offset=None, threads=1, report=print):
     """The fits of [(path, points or None)], in order; what cannot be fitted is reported and left out."""
     models = garface.Models.default()
+    photos = {path: k for k, path in enumerate(dict.fromkeys(path for path, _ in faces))}
 
     def one(face):
         try:
@@ -127,6 +130,7 @@ def fit_faces(faces, offset=None, threads=1, report=print):
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         for k, (face, found) in enumerate(zip(faces, pool.map(one, faces))):
             if isinstance(found, PhotoFit):
+                found.index, found.person = k, photos[found.photo]
                 fits.append(found)
             else:
                 report(f"left out {os.path.basename(face[0])}: {found}", file=sys.stderr)

@@ -6,13 +6,13 @@ What FOLDER may hold, in this order:
 - a .pts file with 68 points beside each photo;
 - photos alone: the library finds the largest face of each.
 Without fits the library fits the head model to the points (weak perspective), and the photos are warped to the aligned
-frame: roll, scale and shift removed. OUT gets images.npy, fits.npz and overlay.png, 64 fits on their photos: look at it
-before any long training.
+frame: roll, scale and shift removed. A face keeps its number in the list (`index`) and that of its photo (`person`), whichever
+others are left out: what is held out for tests stays held out. OUT gets images.npy, fits.npz and overlay.png, 64 fits on their
+photos: look at it before any long training.
 """
 import argparse
 import os
 import shutil
-import sys
 
 import cv2
 import numpy as np
@@ -34,11 +34,10 @@ def grey(picture):
 
 def _face_set(fits, images, frames, landmarks, size, roll):
     _, _, yaw, pitch, _ = zip(*(f.frame() for f in fits))
-    number = np.arange(len(fits))
     return FaceSet(np.stack(images), np.stack(frames), np.array(roll), np.array(size, float), np.array(yaw), np.array(pitch),
                    np.stack([f.identity for f in fits]).astype(np.float32),
                    np.stack([f.expression for f in fits]).astype(np.float32), np.stack(landmarks).astype(np.float32),
-                   number, number)
+                   np.array([f.person for f in fits]), np.array([f.index for f in fits]))
 
 
 def aligned_set(fits, read, size, in_grey):
@@ -117,9 +116,10 @@ def main(argv=None):
     parser.add_argument("--limit", type=int, help="only the first so many faces")
     parser.add_argument("--head", help="head model (.npz) for the overlay; without it that of the C library")
     a = parser.parse_args(argv)
-    os.makedirs(a.out, exist_ok=True)
-    if os.path.samefile(a.folder, a.out):
-        sys.exit("the packed set needs a folder of its own")
+    if not os.path.isdir(a.folder):
+        raise ValueError(f"{a.folder}: no such folder")
+    if os.path.realpath(a.folder) == os.path.realpath(a.out):
+        raise ValueError(f"{a.out}: the packed set needs a folder of its own")
     from_fits(a) if os.path.exists(os.path.join(a.folder, "fits.npz")) else from_photos(a)
     faces = load_packed(a.out)
     kind = "aligned" if is_aligned(faces) else "unaligned"
