@@ -96,10 +96,20 @@ class FaceSet:
 def _read(path, size, grey):
     picture = cv2.imread(path, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
     if picture is None:
-        raise FileNotFoundError(path)
+        raise FileNotFoundError(f"{path}: no such picture, or not readable as one")
     if size and picture.shape[0] != size:
         picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     return picture if grey else picture[:, :, ::-1]
+
+
+def fingerprint(*paths):
+    """CRC-32 of the contents of files, one after the other; a folder counts as its fits.npz. 0 without any."""
+    value = 0
+    for path in paths:
+        with open(fits_path(path) if os.path.isdir(path) else path, "rb") as f:
+            while block := f.read(1 << 22):
+                value = zlib.crc32(block, value)
+    return value
 
 
 def _cached(path, make, count):
@@ -111,15 +121,16 @@ def _cached(path, make, count):
         os.replace(temporary, path)
     pictures = np.load(path, mmap_mode="r")
     if len(pictures) != count:
-        raise ValueError(f"{path} holds {len(pictures)} pictures, the fits are {count}: it was made from another folder; "
-                         "delete it or give another cache folder")
+        raise ValueError(f"{path} holds {len(pictures)} pictures, the fits are {count}: delete it or give another cache folder")
     return pictures
 
 
-def _pictures(folder, count, size, grey, cache):
+def _pictures(folder, count, size, grey, cache, name):
+    """The decoded pictures of a folder, kept in the cache under a name that says whose they are."""
+    path = os.path.join(cache, f"{name}_{fingerprint(folder):08x}.npy")
     inner = os.path.join(folder, "photos")
     inner = inner if os.path.isdir(inner) else folder
-    return _cached(cache, lambda: np.stack([_read(os.path.join(inner, f"{i:05d}.webp"), size, grey) for i in range(count)]),
+    return _cached(path, lambda: np.stack([_read(os.path.join(inner, f"{i:05d}.webp"), size, grey) for i in range(count)]),
                    count)
 
 
@@ -163,8 +174,7 @@ def load_packed(folder, cache=None, size=None):
         raise ValueError(f"{folder}: {len(images)} pictures and {len(fields['frames'])} fits do not belong together")
     before = images.shape[1]
     if size and size != before:
-        with open(path, "rb") as f:
-            name = f"packed{size}_{zlib.crc32(f.read()):08x}.npy"
+        name = f"packed{size}_{fingerprint(path):08x}.npy"
         kind, source = cv2.INTER_AREA if size < before else cv2.INTER_LINEAR, images
         images = _cached(os.path.join(cache or folder, name),
                          lambda: np.stack([cv2.resize(p, (size, size), interpolation=kind) for p in source]), len(images))
@@ -202,7 +212,7 @@ def load_portraits(folder, cache, size=PORTRAIT_SIZE):
         return faces
     fits = np.load(fits_path(folder))
     n = len(fits["rotation"])
-    images = _pictures(folder, n, size, False, os.path.join(cache, f"portraits{size}.npy"))
+    images = _pictures(folder, n, size, False, cache, f"portraits{size}")
     scale = size / FRAME_MM
     offset = np.einsum("nij,lj->nli", fits["rotation"], fits["landmark_offset_mm"])[..., :2] * [scale, -scale]
     landmarks = (fits["landmarks68"].astype(np.float64) + 0.5) * (size / 256) - 0.5 - offset
@@ -219,7 +229,7 @@ def load_crops(folder, cache):
         return load_packed(folder)
     fits = np.load(fits_path(folder))
     n = len(fits["rotation"])
-    images = _pictures(folder, n, None, True, os.path.join(cache, "crops144.npy"))
+    images = _pictures(folder, n, None, True, cache, "crops")
     rotation, scale = fits["rotation"].astype(np.float64), fits["scale"].astype(np.float64)
     offset = np.einsum("nij,lj->nli", rotation, fits["landmark_offset_mm"])[..., :2] * [1, -1] * scale[:, None, None]
     landmarks = fits["landmarks68"].astype(np.float64) - offset
