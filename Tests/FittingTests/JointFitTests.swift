@@ -35,6 +35,7 @@ import Testing
         stage.iterations = 60
         stage.tolerance = 0
         (stage.weights.identityStart, stage.weights.expressionStart) = (0, 0)
+        stage.weights.openings = 4
         return stage
     }
 

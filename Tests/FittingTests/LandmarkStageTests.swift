@@ -55,4 +55,57 @@ import Testing
         }
         #expect(try residual(contour: true) < 0.7 * residual(contour: false))
     }
+
+    private static func problem(_ observed: [Float], head: HeadModel<Float>, weight: Float) -> FitProblem {
+        FitProblem(
+            target: [], inside: [],
+            landmarks: LandmarkObservations(
+                positions: observed, weights: Array(repeating: weight, count: 68), jawFollowsContour: false),
+            start: FitState(
+                identity: Array(repeating: 0, count: head.identityCount),
+                expression: Array(repeating: 0, count: head.expressionCount)))
+    }
+
+    /// The right-hand side of the normal equations is half the downhill gradient of the energy.
+    @Test func normalEquationsDescend() throws {
+        let head = try HeadModel<Float>.embedded()
+        let truth = FitSupport.state(head: head, gar: nil, seed: 6)
+        var stage = FitStage.landmarkStage()
+        stage.weights.openings = 5
+        let problem = Self.problem(FitSupport.landmarks(truth, head: head), head: head, weight: 0.4)
+        let energy = LandmarkEnergy(head: head, stage: stage, problem: problem, observed: problem.landmarks!)
+        let points = PointModel(head, at: head.landmarks), x = energy.unknowns(of: FitSupport.state(head: head, gar: nil, seed: 7))
+        let gradient = energy.normalEquations(x, points).gradient
+        let scale = gradient.map(abs).max()!
+        for i in 0..<energy.count {
+            func at(_ change: Double) -> Double {
+                var moved = x
+                moved[i] += change
+                return energy.evaluate(moved, points).total
+            }
+            let slope = (at(1e-5) - at(-1e-5)) / 2e-5
+            #expect(abs(slope + 2 * gradient[i]) < 1e-5 * scale, "unknown \(i)")
+        }
+    }
+
+    /// A shut eye seen with doubtful points: gaps that count for themselves shut the fit's eye as well.
+    @Test func openingsShutTheEye() throws {
+        let head = try HeadModel<Float>.embedded()
+        var truth = FitState(
+            identity: Array(repeating: 0, count: head.identityCount), expression: Array(repeating: 0, count: head.expressionCount))
+        for (k, name) in head.expressionNames.enumerated() where name.hasPrefix("eyeBlink") { truth.expression[k] = 1 }
+        let observed = FitSupport.landmarks(truth, head: head)
+        func gap(openings: Float) throws -> Float {
+            var stage = FitStage.landmarkStage()
+            stage.weights.openings = openings
+            let found = try Fitter.landmarks(
+                models: FitModels(head: head, gar: nil, inverse: nil),
+                problem: Self.problem(observed, head: head, weight: 0.2), stage: stage
+            ).state
+            let p = FitSupport.landmarks(found, head: head)
+            return p[2 * 37 + 1] - p[2 * 41 + 1]
+        }
+        let wanted = observed[2 * 37 + 1] - observed[2 * 41 + 1], without = try gap(openings: 0), with = try gap(openings: 30)
+        #expect(abs(with - wanted) < 0.5 * abs(without - wanted), "\(with) and \(without) mm, \(wanted) wanted")
+    }
 }

@@ -13,6 +13,7 @@ import Testing
         w.photometric = 30
         w.perceptual = 3
         w.landmarks = 0.7
+        w.openings = 3
         w.identity = 0.4
         w.identityStart = 0.3
         w.expression = 0.6

@@ -162,7 +162,7 @@ public final class FitObjective<T: Scalar> {
             pictureTerms(picture, p, w, active, geometryActive, g, &t)
         }
         if let observed = problem.observed, w.landmarks > 0, geometryActive {
-            landmarkTerms(observed, T(w.landmarks), &t)
+            landmarkTerms(observed, w, &t)
         }
         priorTerms(p, w, active, g, &t)
         if geometryActive { head.backward(layout: layout, active: active, gradient: g) }
@@ -202,7 +202,7 @@ public final class FitObjective<T: Scalar> {
 
     private var frozenEmbedding: LandmarkEmbedding?
 
-    private func landmarkTerms(_ observed: LandmarkObservations, _ factor: T, _ t: inout EnergyTerms) {
+    private func landmarkTerms(_ observed: LandmarkObservations, _ w: FitWeights, _ t: inout EnergyTerms) {
         let embedding: LandmarkEmbedding
         if freezeCoverage, let frozenEmbedding {
             embedding = frozenEmbedding
@@ -214,7 +214,9 @@ public final class FitObjective<T: Scalar> {
         }
         var gradient = [T](repeating: 0, count: 136)
         let points = head.points(embedding)
-        t.landmarks = Double(landmarkLoss.evaluate(points: points, observed: observed, factor: factor, gradient: &gradient))
+        t.landmarks = Double(
+            landmarkLoss.evaluate(
+                points: points, observed: observed, openings: T(w.openings), factor: T(w.landmarks), gradient: &gradient))
         head.pointsBackward(embedding, gradient)
     }
 

@@ -48,6 +48,29 @@ package struct LandmarkEnergy {
         s.expression = x[(6 + identityCount)...].map { Float($0) }
     }
 
+    /// One thing that was seen: a point, or the gap from the second point to the first, with the inverse of its expected error.
+    private struct Sight {
+        let first: Int, second: Int?
+        let weight: Double
+
+        /// The same of an array with `stride` values per point, `row` one of them.
+        func value<T: BinaryFloatingPoint>(_ a: [T], _ stride: Int, _ row: Int, from start: Int = 0) -> Double {
+            let one = Double(a[start + stride * first + row])
+            return second.map { one - Double(a[start + stride * $0 + row]) } ?? one
+        }
+    }
+
+    private var sights: [Sight] {
+        let points = (0..<68).map { Sight(first: $0, second: nil, weight: Double(observed.weights[$0])) }
+        let gaps = Openings.pairs.map { upper, lower in
+            Sight(
+                first: upper, second: lower,
+                weight: Openings.weight(
+                    Double(observed.weights[upper]), Double(observed.weights[lower]), precision: Double(weights.openings)))
+        }
+        return (points + gaps).filter { $0.weight != 0 }
+    }
+
     /// (68, 3) points in model space.
     private func shape(_ x: [Double], _ points: PointModel<Float>) -> [Double] { points.positions(at: x[6...]) }
 
@@ -56,10 +79,8 @@ package struct LandmarkEnergy {
         let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
         let s = Double.exponential(x[3])
         var terms = EnergyTerms()
-        for l in 0..<68 {
-            let w = Double(observed.weights[l])
-            if w == 0 { continue }
-            let q = residual(l, shape, r, s, x)
+        for sight in sights {
+            let w = sight.weight, q = residual(sight, shape, r, s, x)
             terms.landmarks += c * c * Double.logarithm(1 + w * w * (q.0 * q.0 + q.1 * q.1) / (c * c))
         }
         terms.landmarks *= Double(weights.landmarks)
@@ -76,12 +97,13 @@ package struct LandmarkEnergy {
         return terms
     }
 
-    private func residual(_ l: Int, _ shape: [Double], _ r: [Double], _ s: Double, _ x: [Double]) -> (Double, Double) {
-        let p = (shape[3 * l], shape[3 * l + 1], shape[3 * l + 2])
-        return (
-            Double(observed.positions[2 * l]) - s * (r[0] * p.0 + r[1] * p.1 + r[2] * p.2) - x[4],
-            Double(observed.positions[2 * l + 1]) - s * (r[3] * p.0 + r[4] * p.1 + r[5] * p.2) - x[5]
-        )
+    private func residual(_ sight: Sight, _ shape: [Double], _ r: [Double], _ s: Double, _ x: [Double]) -> (Double, Double) {
+        let p = (0..<3).map { sight.value(shape, 3, $0) }
+        func along(_ row: Int) -> Double {
+            let o = 3 * row, shift = sight.second == nil ? x[4 + row] : 0      // a gap does not know where it is
+            return sight.value(observed.positions, 2, row) - s * (r[o] * p[0] + r[o + 1] * p[1] + r[o + 2] * p[2]) - shift
+        }
+        return (along(0), along(1))
     }
 
     /// J^T W J + D and the downhill right-hand side, both without damping and bounds.
@@ -90,37 +112,33 @@ package struct LandmarkEnergy {
         let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
         let dr = Rotation.derivatives(yaw: x[0], pitch: x[1], roll: x[2])
         let s = Double.exponential(x[3])
-        var jacobian = [Double](repeating: 0, count: 136 * n)
-        var weighted = [Double](repeating: 0, count: 136)
+        let sights = sights, rows = 2 * sights.count
+        var jacobian = [Double](repeating: 0, count: rows * n)
+        var weighted = [Double](repeating: 0, count: rows)
         let width = 3 * points.count, basis = points.basis(at: x[6...])
-        for l in 0..<68 {
-            let w = Double(observed.weights[l])
-            if w == 0 { continue }
-            let e = residual(l, shape, r, s, x)
+        for (i, sight) in sights.enumerated() {
+            let w = sight.weight, e = residual(sight, shape, r, s, x)
             let q = (Double(weights.landmarks) * w * w / (1 + w * w * (e.0 * e.0 + e.1 * e.1) / (c * c))).squareRoot()
-            let p = (shape[3 * l], shape[3 * l + 1], shape[3 * l + 2])
+            let p = (0..<3).map { sight.value(shape, 3, $0) }
             for row in 0..<2 {
-                let j = (2 * l + row) * n, o = 3 * row
-                func along(_ m: [Double]) -> Double { s * (m[o] * p.0 + m[o + 1] * p.1 + m[o + 2] * p.2) }
+                let j = (2 * i + row) * n, o = 3 * row
+                func along(_ m: [Double]) -> Double { s * (m[o] * p[0] + m[o + 1] * p[1] + m[o + 2] * p[2]) }
                 jacobian[j] = q * along(dr.yaw)
                 jacobian[j + 1] = q * along(dr.pitch)
                 jacobian[j + 2] = q * along(dr.roll)
                 jacobian[j + 3] = q * along(r)
-                jacobian[j + 4 + row] = q
+                if sight.second == nil { jacobian[j + 4 + row] = q }
                 for k in 0..<identityCount + expressionCount {
-                    let b = k * width + 3 * l
-                    jacobian[j + 6 + k] =
-                        q * s
-                        * (r[o] * Double(basis[b]) + r[o + 1] * Double(basis[b + 1])
-                            + r[o + 2] * Double(basis[b + 2]))
+                    func moved(_ axis: Int) -> Double { sight.value(basis, 3, axis, from: k * width) }
+                    jacobian[j + 6 + k] = q * s * (r[o] * moved(0) + r[o + 1] * moved(1) + r[o + 2] * moved(2))
                 }
-                weighted[2 * l + row] = q * (row == 0 ? e.0 : e.1)
+                weighted[2 * i + row] = q * (row == 0 ? e.0 : e.1)
             }
         }
         var hessian = [Double](repeating: 0, count: n * n)
-        Double.gemm(true, false, n, n, 136, 1, jacobian, n, jacobian, n, 0, &hessian, n)
+        Double.gemm(true, false, n, n, rows, 1, jacobian, n, jacobian, n, 0, &hessian, n)
         var gradient = [Double](repeating: 0, count: n)
-        Double.gemv(true, 136, n, 1, jacobian, n, weighted, 0, &gradient)
+        Double.gemv(true, rows, n, 1, jacobian, n, weighted, 0, &gradient)
         for k in 0..<identityCount {
             let i = 6 + k, a = x[i]
             let start = Double(weights.identityStart) * identityPrecision[k]

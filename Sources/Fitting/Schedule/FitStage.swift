@@ -7,6 +7,9 @@ public struct FitWeights: Sendable, Equatable {
     public var photometric: Float = 0
     public var perceptual: Float = 0
     public var landmarks: Float = 1
+    /// How much more precisely the gaps of eyelids and inner lips are known than two points with independent errors would
+    /// tell (0: gaps do not count beside the points); relative to `landmarks`.
+    public var openings: Float = 0
     /// Precision of identity about zero, and about the inverse network's estimate.
     public var identity: Float = 1
     public var identityStart: Float = 0
@@ -25,7 +28,7 @@ public struct FitWeights: Sendable, Equatable {
 
     /// Every weight under the name it has in a schedule file.
     static let fields: [(name: String, path: WritableKeyPath<FitWeights, Float> & Sendable)] = [
-        ("photometric", \.photometric), ("perceptual", \.perceptual), ("landmarks", \.landmarks),
+        ("photometric", \.photometric), ("perceptual", \.perceptual), ("landmarks", \.landmarks), ("openings", \.openings),
         ("identity", \.identity), ("identity_start", \.identityStart), ("expression", \.expression),
         ("expression_one_sided", \.expressionOneSided), ("expression_start", \.expressionStart),
         ("w_mean", \.wMean), ("w_spread", \.wSpread), ("noise", \.noise), ("noise_correlation", \.noiseCorrelation),
