@@ -1,4 +1,5 @@
 """The measures of garface.evaluation on arrays whose answer is known, and its scripts on faces drawn without fault."""
+import argparse
 import dataclasses
 import types
 
@@ -13,7 +14,7 @@ from garface.evaluation.known_faces import Frame, Geometry, Studio
 from garface.evaluation.landmark_offset import mean_offset, moved
 from garface.evaluation.obedience import Judge, displacement_rows, distance_rows, moving, opening_rows
 from garface.evaluation.openings import eye_aspect, lip_opening
-from garface.evaluation.portrait_fits import Portrait, read_portraits
+from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
 from garface.evaluation.regression import bootstrap_error, line, slope_through_origin
 from garface.evaluation.separation import farther_share, latent_rows
 
@@ -167,21 +168,66 @@ def test_expressing_sets_both_sides_and_keeps_mouth_close_below_the_jaw(head):
     assert expression[names.index("jawOpen")] == pytest.approx(0.4)
 
 
-def test_portraits_are_the_test_split_with_the_offset_taken_off(head, tmp_path):
-    rng = np.random.default_rng(8)
-    turn, offset = rotations(rng, 40), np.concatenate([rng.normal(0, 3, (68, 2)), np.zeros((68, 1))], 1)
-    model = rng.normal(0, 40, (40, 68, 3))
+def write_fits(folder, rng, count):
+    """fits.npz of made-up portraits; what the model's own points are, camera mm."""
+    turn, offset = rotations(rng, count), np.concatenate([rng.normal(0, 3, (68, 2)), np.zeros((68, 1))], 1)
+    model = rng.normal(0, 40, (count, 68, 3))
     frame = Frame(115.0, 5.0)
     annotated = np.array([frame.pixels(moved(p, r, offset), 256) for p, r in zip(model, turn)])
     np.savez(
-        tmp_path / "fits.npz", rotation=turn, landmarks68=annotated, expression=np.zeros((40, 55)), half_mm=115.0,
-        identity=np.ones((40, 60)), landmark_offset_mm=offset, centre_y_mm=5.0)
+        folder / "fits.npz", rotation=turn, landmarks68=annotated, expression=np.zeros((count, 55)), half_mm=115.0,
+        identity=np.ones((count, 60)), landmark_offset_mm=offset, centre_y_mm=5.0)
+    return model[..., :2]
+
+
+def test_portraits_are_the_test_split_with_the_offset_taken_off(head, tmp_path):
+    points = write_fits(tmp_path, np.random.default_rng(8), 40)
     portraits = read_portraits(tmp_path, head)
     assert [p.index for p in portraits] == [7, 22, 37]
     assert len(read_portraits(tmp_path, head, test_only=False)) == 40
     for portrait in portraits:
-        np.testing.assert_allclose(portrait.points, model[portrait.index, :, :2], atol=1e-4)
+        np.testing.assert_allclose(portrait.points, points[portrait.index], atol=1e-4)
         assert portrait.geometry.identity.shape == (head.identity_count,) and portrait.geometry.identity.sum() == 60
+
+
+def test_a_packed_set_has_the_same_portraits(head, tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    from garface.training.data import load_portraits, save_packed
+
+    rng, folder = np.random.default_rng(8), tmp_path / "folder"
+    folder.mkdir()
+    write_fits(folder, rng, 24)
+    for i in range(24):
+        cv2.imwrite(str(folder / f"{i:05d}.webp"), rng.integers(0, 256, (32, 32, 3), np.uint8))
+    faces = load_portraits(str(folder), str(tmp_path / "cache"), 32)
+    save_packed(faces.subset(np.arange(1, 24)), str(tmp_path / "pack"))      # numbers stay: the test split does, too
+    pairs = list(zip(read_portraits(folder, head), read_portraits(tmp_path / "pack", head), strict=True))
+    assert [packed.index for _, packed in pairs] == [7, 22]
+    for stored, packed in pairs:
+        np.testing.assert_allclose(packed.points, stored.points, atol=1e-4)
+        assert packed.geometry.yaw == pytest.approx(stored.geometry.yaw, abs=1e-3)
+        assert packed.geometry.pitch == pytest.approx(stored.geometry.pitch, abs=1e-3)
+        np.testing.assert_array_equal(packed.geometry.identity, stored.geometry.identity)
+        np.testing.assert_array_equal(packed.picture(), stored.picture())
+        assert packed.picture(16).shape == (16, 16, 3)
+    save_packed(dataclasses.replace(faces, images=faces.images[..., 0]), str(tmp_path / "grey"))
+    with pytest.raises(argparse.ArgumentTypeError, match="aligned and in colour"):
+        portraits_folder(str(tmp_path / "grey"))
+
+
+def test_what_is_no_folder_of_portraits_says_what_is_expected(head, tmp_path):
+    def refused(folder):
+        with pytest.raises(argparse.ArgumentTypeError) as problem:
+            portraits_folder(str(folder))
+        return str(problem.value)
+    assert "neither a folder of portraits with fits nor a packed set" in refused(tmp_path)
+    np.savez(tmp_path / "fits.npz", rotation=np.zeros((1, 3, 3)), scale=np.ones(1))
+    assert "crops" in refused(tmp_path)
+    np.savez(tmp_path / "fits.npz", rotation=np.zeros((1, 3, 3)))
+    assert "lacks centre_y_mm, " in refused(tmp_path)
+    write_fits(tmp_path, np.random.default_rng(8), 7)
+    with pytest.raises(SystemExit, match="none of its 7 portraits is of the test split"):
+        read_portraits(tmp_path, head)
 
 
 def placed(centre, size, roll):

@@ -2,8 +2,9 @@
 
     python -m garface.evaluation.obedience PORTRAITS [--faces 200] [--bases 24]
 
-PORTRAITS: a folder of portraits and fits (see ``portrait_fits``); the test split is used. dlib gets the known face box.
-Its mean offset to the model's points is measured on the test portraits against their own fits and added. Printed:
+PORTRAITS: a folder or packed set of portraits with fits (see ``portrait_fits``); the test split is used. dlib gets the
+known face box. Its mean offset to the model's points is measured on the test portraits against their own fits and
+added. Printed:
 
 1. Distance of the points that dlib finds from the mesh's projected points, over the distance of the outer eye corners
    in space, per cent, median over points and faces: portraits as they are, portraits reduced to the renderer's size (what
@@ -37,7 +38,7 @@ from garface.evaluation.dlib_detector import Detector, face_box
 from garface.evaluation.known_faces import Geometry, Studio
 from garface.evaluation.landmark_offset import mean_offset, moved
 from garface.evaluation.openings import eye_aspect, lip_opening
-from garface.evaluation.portrait_fits import Portrait, read_portraits
+from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
 from garface.evaluation.regression import bootstrap_error, line, slope_through_origin
 
 YAWS = (0, 20, 40)
@@ -233,7 +234,7 @@ def slope_columns(mesh: np.ndarray, seen: np.ndarray, prefix: str) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("portraits", type=pathlib.Path)
+    parser.add_argument("portraits", type=portraits_folder)
     parser.add_argument("--faces", type=int, default=200, help="renders per measure of part 2 (default: 200)")
     parser.add_argument("--bases", type=int, default=24, help="faces per parameter of part 3 (default: 24)")
     parser.add_argument("--limit", type=int, help="only so many portraits")

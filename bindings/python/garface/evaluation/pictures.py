@@ -2,9 +2,9 @@
 
     python -m garface.evaluation.pictures PORTRAITS --sheets FOLDER [--rows start] [--count 2000]
 
-PORTRAITS: a folder of portraits and fits (see ``portrait_fits``). Sheets: ``random.png`` (64 renders: geometry of
-random portraits, random z), ``turning.png`` (one z: yaw from -60 to 60 degrees, expressions, other identities),
-``latents.png`` (one geometry under 16 z), ``portraits.png`` (16 test portraits, photo | render).
+PORTRAITS: a folder or packed set of portraits with fits (see ``portrait_fits``). Sheets: ``random.png`` (64 renders:
+geometry of random portraits, random z), ``turning.png`` (one z: yaw from -60 to 60 degrees, expressions, other
+identities), ``latents.png`` (one geometry under 16 z), ``portraits.png`` (16 test portraits, photo | render).
 
 The distance is taken on the hidden features of the inverse network between ``count`` portraits and as many renders
 with the geometry of portraits, beside that of two halves of the portraits, of ``count`` each; once with the photos
@@ -24,7 +24,7 @@ import garface
 from garface.evaluation import metrics, sheets, weights
 from garface.evaluation.frechet import Features, frechet_distance
 from garface.evaluation.known_faces import Geometry, Studio
-from garface.evaluation.portrait_fits import Portrait, read_portraits
+from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
 
 EXPRESSIONS: list[dict[str, float]] = [
     {"jawOpen": 0.4}, {"jawOpen": 0.9}, {"eyeBlink": 1.0}, {"eyeWide": 1.0, "browInnerUp": 0.8, "browOuterUp": 0.8},
@@ -94,7 +94,7 @@ def distances(studio: Studio, portraits: list[Portrait], features: Features, cou
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("portraits", type=pathlib.Path)
+    parser.add_argument("portraits", type=portraits_folder)
     parser.add_argument("--sheets", type=pathlib.Path, help="write the sheets into this folder")
     parser.add_argument("--rows", default="gar", choices=("gar", "start"), help="how the portraits are reconstructed")
     parser.add_argument("--count", type=int, default=2000, help="pictures per set of the distance; 0 leaves it out")

@@ -2,7 +2,8 @@
 
     python -m garface.evaluation.portraits PORTRAITS [--rows mean,start,landmarks,sh,gar] [--step 10] [--limit N]
 
-PORTRAITS: a folder of portraits and fits (see ``portrait_fits``); the test split is used. Medians over the photos:
+PORTRAITS: a folder or packed set of portraits with fits (see ``portrait_fits``); the test split is used. Medians over
+the photos:
 
 - PSNR, dB, of the render from the photo in the aligned frame, at the renderer's size: inside the face (what lies within
   95 mm of the nose tip) and inside the whole head (where it has normals), hair and all. Which pixels these are says the
@@ -38,7 +39,7 @@ from garface.evaluation.resize import resize
 from garface.evaluation.face_masks import FACE_RADIUS, Masks, Placement
 from garface.evaluation.known_faces import Studio
 from garface.evaluation.photos import ROWS, mean_head_landmarks
-from garface.evaluation.portrait_fits import Portrait, read_portraits
+from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
 
 SHOWN = 16             # photos on the sheet
 EMPTY = np.zeros((8, 8, 3), np.uint8)
@@ -165,7 +166,7 @@ COLUMNS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("portraits", type=pathlib.Path)
+    parser.add_argument("portraits", type=portraits_folder)
     parser.add_argument("--rows", default="mean,start,landmarks,sh,gar")
     parser.add_argument("--limit", type=int, help="only so many photos")
     parser.add_argument("--step", type=int, default=1, help="every so many photos")

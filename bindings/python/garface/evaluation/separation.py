@@ -2,7 +2,8 @@
 
     python -m garface.evaluation.separation PORTRAITS [--geometries 40] [--latents 6] [--people 100]
 
-PORTRAITS: a folder of portraits and fits (see ``portrait_fits``); geometries are those of the test split. Printed:
+PORTRAITS: a folder or packed set of portraits with fits (see ``portrait_fits``); geometries are those of the test
+split. Printed:
 
 1. How far landmarks move when the same geometry is rendered under another z: median over points, pairs of z and
    geometries, per cent of the distance of the outer eye corners in space (at most 2 wanted). Beside it how far dlib's
@@ -27,7 +28,7 @@ import garface
 from garface.evaluation import metrics, weights
 from garface.evaluation.known_faces import Geometry, Studio
 from garface.evaluation.obedience import Judge
-from garface.evaluation.portrait_fits import Portrait, read_portraits
+from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
 
 
 def disturbed(picture: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -118,7 +119,7 @@ def identity_rows(judge: Judge, portraits: list[Portrait], people: int, seed: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("portraits", type=pathlib.Path)
+    parser.add_argument("portraits", type=portraits_folder)
     parser.add_argument("--geometries", type=int, default=40)
     parser.add_argument("--latents", type=int, default=6, help="z per geometry (default: 6)")
     parser.add_argument("--people", type=int, default=100, help="people in the gallery (default: 100); 0 leaves part 2 out")
