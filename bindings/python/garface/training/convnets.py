@@ -10,6 +10,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from . import runs
 from .shared_norm import BatchNorm1d, BatchNorm2d
 
 SLOPE = 0.2
@@ -167,7 +168,7 @@ class InverseNetwork(nn.Module):
 
 def load_inverse(path, latent=None):
     """The `InverseNetwork` of a checkpoint; another `latent` leaves its w head untrained."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = runs.read(path, ("network", "latent", "layers"), "the ema.pt of train-inverse")
     tensors = state["network"]
     trunk = [tensors[f"trunk.{j}.weight"].shape[0] for j in range(sum(k.startswith("trunk.") for k in tensors))]
     network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]], trunk=trunk)

@@ -78,11 +78,11 @@ def main(argv=None):
     parser.add_argument("--seed", type=int, default=5)
     a = parser.parse_args(argv)
     torch.set_num_threads(1)
-    network, rng = load_network(a.detector), np.random.default_rng(a.seed)
+    network, rng = load_network(a.detector, "face-detector"), np.random.default_rng(a.seed)
     names = [str(n) for n in np.load(os.path.join(a.photos, "landmarks68.npz"))["names"]]
     centre, size, roll, yaw = annotated_frames(np.load(a.fits))
     pictures = package_pictures(HELD_OUT_PICTURES)
-    inverse = load_network(a.network) if a.network else None
+    inverse = load_network(a.network, "inverse-network") if a.network else None
     geometry = Geometry(HeadModel(a.head)) if a.network else None
 
     least = np.log(a.least / (1 - a.least))

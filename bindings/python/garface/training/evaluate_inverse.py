@@ -69,12 +69,12 @@ def main(argv=None):
     parser.add_argument("--sheet", help="write a picture of results here")
     a = parser.parse_args(argv)
     torch.set_num_threads(1)
-    network, head, rng = load_network(a.network), HeadModel(a.head), np.random.default_rng(0)
+    network, head, rng = load_network(a.network, "inverse-network"), HeadModel(a.head), np.random.default_rng(0)
     geometry = Geometry(head)
     data = np.load(os.path.join(a.photos, "landmarks68.npz"))
     step = max(1, len(data["names"]) // a.count)
     names, truth = [str(n) for n in data["names"]][::step], data["landmarks"][::step].astype(np.float64)
-    detector = load_network(a.detector) if a.detector else None
+    detector = load_network(a.detector, "face-detector") if a.detector else None
     results, by_detector, matched, shown = [], [], [], []
     for name, points in zip(names, truth):
         photo = np.ascontiguousarray(cv2.imread(os.path.join(a.photos, name))[:, :, ::-1])

@@ -9,11 +9,11 @@ import json
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
+from . import runs
 from .convnets import FaceDetector, PlainNetwork, load_inverse
-from .networks import load_gar
+from .networks import load_gar, read_weight_file
 from .normals import HeadModel
 from .renders import load_renders
 from .train_detector import to_input
@@ -35,10 +35,9 @@ def save_network(network, path, dtype=torch.float16, **extra):
         save(network.folded(), {**network.description(), **extra}, path, dtype)
 
 
-def load_network(path):
-    """Read a file written by `save_network` as a `PlainNetwork`."""
-    with safe_open(path, "pt") as f:
-        return PlainNetwork({k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()["garface"]))
+def load_network(path, *kinds):
+    """Read a file written by `save_network` as a `PlainNetwork`; ValueError unless it is of one of the kinds (default: both)."""
+    return PlainNetwork(*read_weight_file(path, *kinds or ("inverse-network", "face-detector")))
 
 
 def write_cases(path, out):
@@ -90,7 +89,7 @@ def deviations(network, size, renders, head):
 
 def export_inverse(checkpoint, out, renders=None, head=None):
     if checkpoint.endswith(".safetensors"):
-        network = load_network(checkpoint)
+        network = load_network(checkpoint, "inverse-network")
         found = deviations(network, network.description["input_size"], renders, head) if renders else {}
         return save(network.tensors, network.description | found, out)
     network = load_inverse(checkpoint).eval()
@@ -99,7 +98,7 @@ def export_inverse(checkpoint, out, renders=None, head=None):
 
 def export_detector(checkpoint, out, threshold):
     network = FaceDetector()
-    network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    network.load_state_dict(runs.read(checkpoint, network.state_dict(), "the ema.pt of train-detector"))
     save_network(network, out, threshold=threshold)
 
 

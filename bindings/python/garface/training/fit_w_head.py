@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 
+from . import runs
 from .convnets import load_inverse
 from .data import load_portraits, rotation_matrix, training_portraits
 from .export import load_network, save
@@ -30,7 +31,7 @@ class WeightFile:
     """The inverse network of a weight file, of which the w head alone is new."""
 
     def __init__(self, path, latent):
-        self.plain = load_network(path)
+        self.plain = load_network(path, "inverse-network")
         self.size, tensors = self.plain.description["input_size"], self.plain.tensors
         self.hidden = self.plain.hidden
         self.head = torch.nn.Linear(tensors["heads.w.0.weight"].shape[1], latent)
@@ -53,7 +54,7 @@ class Checkpoint:
         self.size, self.hidden, self.head = self.network.size, self.network.hidden, self.network.heads["w"]
 
     def save(self, path):
-        torch.save(self.network.checkpoint(), path)
+        runs.write(path, self.network.checkpoint())
 
 
 def resized(portraits, size):
@@ -154,9 +155,11 @@ def main(argv=None):
         (loss + 1e-3 * (w - material.mean_w).square().mean()).backward()
         optimizer.step()
         step += 1
+        runs.check_losses({"L1": loss.item()}, step)
         if step % 20 == 0:
             with torch.no_grad():
                 print(f"{step} held-out L1 {test.difference(linear, everything)[0]:.4f}", flush=True)
+    runs.check_weights(linear.state_dict(), step)
     network.save(a.out)
     print(os.path.abspath(a.out))
 

@@ -8,7 +8,9 @@ import math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+
+from . import runs
 
 GAIN = math.sqrt(2)
 
@@ -371,11 +373,24 @@ def grow(generator, discriminator, small_generator, small_discriminator):
     discriminator.load_state_dict(own)
 
 
+def read_weight_file(path, *kinds):
+    """(tensors, description) of a weight file of one of the kinds; ValueError says what it is instead."""
+    expected = f"expected a weight file of kind {' or '.join(kinds)}"
+    try:
+        with safe_open(path, "pt") as f:
+            about = json.loads((f.metadata() or {}).get("garface", "{}"))
+            tensors = {k: f.get_tensor(k) for k in f.keys()}
+    except SafetensorError as problem:
+        raise ValueError(f"{path}: damaged, or no weight file ({problem}); {expected}") from None
+    if about.get("kind") not in kinds:
+        raise ValueError(f"{path}: holds {about.get('kind', 'no network of this library')}; {expected}")
+    return tensors, about
+
+
 def load_gar_file(path):
     """The generator of a weight file (.safetensors with the `garface` metadata entry)."""
-    with safe_open(path, "pt") as f:
-        about = json.loads(f.metadata()["garface"])
-        tensors = {k: f.get_tensor(k).float() for k in f.keys() if k != "mean_w"}
+    tensors, about = read_weight_file(path, "gar")
+    tensors = {k: v.float() for k, v in tensors.items() if k != "mean_w"}
     channels = {int(r): c for r, c in about["channels"].items()}
     generator = Generator(about["size"], channels, about["latent_size"], about["n_mlp"], about["n_stylemap"])
     generator.load_state_dict(tensors)
@@ -386,7 +401,7 @@ def load_gar(path):
     """(generator, encoder or None) from an averaged checkpoint of `train_gar` (half precision) or a weight file."""
     if path.endswith(".safetensors"):
         return load_gar_file(path), None
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = runs.read(path, ("g", "channels", "latent"), "the ema.pt of train-gar")
     channels = {int(r): int(c) for r, c in state["channels"]}
     g, rows = state["g"], [k for k in state["g"] if k.startswith("noises.")]
     size = max(g[k].shape[-1] for k in rows)

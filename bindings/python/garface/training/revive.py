@@ -52,7 +52,7 @@ def revive(path, images, width=1.0, latent=None, seed=0):
 
     width: channels as a multiple of the file's. Another `latent` leaves the w head untrained.
     """
-    plain = load_network(path)
+    plain = load_network(path, "inverse-network")
     tensors, about = plain.tensors, plain.description
     rng = np.random.default_rng(seed)
     layers = about["layers"]
