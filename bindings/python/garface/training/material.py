@@ -6,8 +6,10 @@ t, tn, tl, ts  portraits and crops turned, reshaped and re-expressed (`turned`):
 c, cn, cl, cm  grey crops in the aligned frame: luminance uint8 [N,1,S,S], and where the crop is uint8 [N,1,S,S] (0 or 1)
 n2, l2       normals mixed from the fits: near enough to the photos for the discriminator to judge the render
 n3, l3       normals beyond the photos; neighbours 2k, 2k + 1 share identity
+A file made_of.json beside them keeps, for each group, size, counts and fingerprints of what it was made of.
 """
 import functools
+import json
 import multiprocessing
 import os
 
@@ -16,7 +18,7 @@ import numpy as np
 import torch
 
 from .crops import LANDMARK_SWAP
-from .data import (CENTRE_Y_MM, HALF_MM, compose_affine, load_crops, load_portraits, pixel_to_ndc, rotation_matrix,
+from .data import (CENTRE_Y_MM, HALF_MM, compose_affine, fingerprint, load_crops, load_portraits, pixel_to_ndc, rotation_matrix,
                    training_crops, training_portraits, warped)
 from .eyelids import shut_eyes_repeated
 from .normals import HeadModel
@@ -63,47 +65,93 @@ def aligned_crops(faces, size):
     return pictures, inside
 
 
+def wanted_groups(crops, turned):
+    return ["portraits", "mixed", "wide"] + ["turned"] * bool(turned) + ["crops"] * bool(crops)
+
+
+class Record:
+    """What the groups of a folder were made of: {group: {what: number}} in made_of.json."""
+
+    def __init__(self, folder):
+        self.folder, self.path, self.groups = folder, os.path.join(folder, "made_of.json"), {}
+        if os.path.exists(self.path):
+            with open(self.path) as f:
+                self.groups = json.load(f)
+
+    def missing(self, group, inputs):
+        """Is the group still to be made? ValueError where it is there, but was made of anything else."""
+        if not all(os.path.exists(os.path.join(self.folder, f"{name}.npy")) for name in NAMES[group]):
+            return True
+        before = self.groups.get(group)
+        if before != inputs:
+            why = "does not say what it was made of" if before is None else (
+                f"was made of other inputs ({', '.join(k for k in inputs | before if inputs.get(k) != before.get(k))})")
+            raise ValueError(f"{self.folder} {why}: delete this folder or give another --out")
+        return False
+
+    def write(self, group, inputs, *arrays):
+        paths = [os.path.join(self.folder, f"{name}.npy") for name in NAMES[group]]
+        for path in filter(os.path.exists, paths):      # the rest of an earlier attempt
+            os.remove(path)
+        for path, array in zip(paths, arrays):
+            np.save(path + ".part.npy", array)
+            os.replace(path + ".part.npy", path)
+        self.groups[group] = inputs
+        with open(self.path + ".part", "w") as f:
+            json.dump(self.groups, f, indent=1)
+        os.replace(self.path + ".part", self.path)
+
+
+def inputs_of(size, head_file, portraits, crops, turned, views_of_crops, mixed, wide):
+    """{group: what it is made of}: size, counts and the fingerprints of files."""
+    head, photos = {"size": size, "head": fingerprint(head_file)}, {"portraits": fingerprint(portraits)}
+    grey = {"crops": fingerprint(crops)} if crops else {}
+    return {"portraits": head | photos, "mixed": head | photos | {"mixed": mixed}, "wide": head | photos | {"wide": wide},
+            "turned": head | photos | {"turned": fingerprint(*turned)} | (grey if views_of_crops else {}), "crops": head | grey}
+
+
 def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mixed=3000, wide=4000):
-    """Write the arrays that `folder` lacks; `portraits`, `crops`: see `data`; `turned`: files of `turned`."""
+    """Write the arrays that `folder` lacks; `portraits`, `crops`: see `data`; `turned`: files of `turned`.
+
+    ValueError where the folder holds arrays made of anything else.
+    """
+    files = [np.load(path) for path in turned]
+    if not all("source" in f.files for f in files):
+        raise ValueError(f"{', '.join(turned)}: made before views said which photo they show: make them anew (`turned`)")
+    views_of_crops = any(f["grey"] for f in files)
+    if views_of_crops and not crops:
+        raise ValueError(f"{', '.join(turned)}: views of grey crops need the crops as well (--crops)")
+    inputs = inputs_of(size, head_file, portraits, crops, turned, views_of_crops, mixed, wide)
+    record = Record(folder)
+    lacking = [group for group in wanted_groups(crops, turned) if record.missing(group, inputs[group])]
+    if not lacking:
+        return
     os.makedirs(folder, exist_ok=True)
 
-    def missing(group):
-        return not all(os.path.exists(os.path.join(folder, f"{name}.npy")) for name in NAMES[group])
-
     def write(group, *arrays):
-        for name, array in zip(NAMES[group], arrays):
-            np.save(os.path.join(folder, f"{name}.part.npy"), array)
-            os.replace(os.path.join(folder, f"{name}.part.npy"), os.path.join(folder, f"{name}.npy"))
-    wanted = ["portraits", "mixed", "wide"] + ["turned"] * bool(turned) + ["crops"] * bool(crops)
-    if not any(missing(group) for group in wanted):
-        return
+        record.write(group, inputs[group], *arrays)
     head, rng = head_model(head_file), np.random.default_rng(0)
     faces = training_portraits(load_portraits(portraits, cache, max(size, 64)))
     sampler, count = GeometrySampler(faces, head.expression_names), len(faces)
-    if missing("portraits"):
+    if "portraits" in lacking:
         write("portraits", shrink(faces.images, size),
               *geometry_maps(head_file, faces.identity, faces.expression, faces.yaw, faces.pitch, size))
-    if missing("mixed"):
+    if "mixed" in lacking:
         i, j, k = rng.integers(0, count, (3, mixed))
         expression = np.clip(faces.expression[j] * rng.uniform(0.5, 1.4, (mixed, 1)), 0, 1)
         write("mixed", *geometry_maps(head_file, faces.identity[i] * rng.uniform(1, 1.8, (mixed, 1)), expression,
                                       faces.yaw[k] + np.radians(rng.normal(0, 6, mixed)), faces.pitch[k], size))
-    if missing("wide"):
+    if "wide" in lacking:
         drawn = [sampler.sample(rng) for _ in range(wide)]
         identity, expression, yaw, pitch = (np.array(v, np.float32) for v in zip(*drawn))
         identity[1::2] = identity[0::2]
         write("wide", *geometry_maps(head_file, identity, expression, yaw, pitch, size))
-    if turned and missing("turned"):
-        files = [np.load(path) for path in turned]
-        if not all("source" in f.files for f in files):
-            raise ValueError(f"{', '.join(turned)}: made before views said which photo they show: make them anew (`turned`)")
-        if any(f["grey"] for f in files) and not crops:
-            raise ValueError(f"{', '.join(turned)}: views of grey crops need the crops as well (--crops)")
+    if "turned" in lacking:
         views = {k: np.concatenate([f[k] for f in files]) for k in ("image", "identity", "expression", "yaw", "pitch")}
         write("turned", shrink(views["image"], size),
               *geometry_maps(head_file, views["identity"], views["expression"], views["yaw"], views["pitch"], size),
               np.concatenate([-1 - f["source"].astype(np.int64) if f["grey"] else f["source"].astype(np.int64) for f in files]))
-    if crops and missing("crops"):
+    if "crops" in lacking:
         grey = training_crops(load_crops(crops, cache))
         grey = grey.subset(shut_eyes_repeated(head.landmarks(grey.identity, grey.expression)))
         pictures, inside = aligned_crops(grey, size)
@@ -111,13 +159,13 @@ def prepare(folder, size, head_file, portraits, cache, crops=None, turned=(), mi
 
 
 class Material:
-    """The arrays of a folder as batches of tensors, each sample mirrored or not. On a GPU they lie in its memory."""
+    """The arrays of a folder's groups as batches of tensors, each sample mirrored or not. On a GPU they lie in its memory."""
 
-    def __init__(self, folder, device):
+    def __init__(self, folder, device, groups=tuple(NAMES)):
         self.device = torch.device(device)
         self.store = self.device if self.device.type == "cuda" else torch.device("cpu")
         self.arrays = {name: torch.from_numpy(np.load(os.path.join(folder, f"{name}.npy"), mmap_mode="c")).to(self.store)
-                       for group in NAMES.values() for name in group if os.path.exists(os.path.join(folder, f"{name}.npy"))}
+                       for group in groups for name in NAMES[group] if os.path.exists(os.path.join(folder, f"{name}.npy"))}
 
     def has(self, group):
         return NAMES[group][0] in self.arrays

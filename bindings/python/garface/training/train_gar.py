@@ -15,21 +15,21 @@ the photo, turned view and its reconstruction, crop and its reconstruction) and 
 --steps, or when OUT/stop appears. One GPU, the CPU, or several processes with torchrun.
 """
 import argparse
+import math
 import os
-import time
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import curves, distributed
+from . import curves, distributed, runs
 from .augment import Augmentation
 from .codes import CodeBank
 from .data import CENTRE_Y_MM, HALF_MM
 from .draws import Draw
 from .judges import LANDMARK_UNIT, Judges, landmark_difference, masked_difference
-from .material import Material, prepare
+from .material import Material, prepare, wanted_groups
 from .networks import Discriminator, Encoder, Generator, channels_last, grow, load_gar_file, pyramid
 from .normals import HeadModel
 from .regularisers import PathLength, mix_styles, r1_penalty
@@ -95,8 +95,8 @@ def coarse_difference(pictures, photos, inside, weight):
 class Trainer:
     """Networks, optimisers and one training step."""
 
-    def __init__(self, a, device, rank=0, world=1, landmark_mean=None):
-        self.a, self.device, self.rank, self.world = a, device, rank, world
+    def __init__(self, a, device, rank=0, world=1, landmark_mean=None, settings=None):
+        self.a, self.device, self.rank, self.world, self.settings = a, device, rank, world, settings or {}
         channels, partners = renderer_channels(a), partner_channels(a)
         self.g, self.average = (Generator(a.size, channels, a.latent, a.depth, a.style_maps) for _ in range(2))
         self.d = Discriminator(a.size, partners)
@@ -139,10 +139,8 @@ class Trainer:
         return Draw(self.a.seed, self.step, self.device, self.rank, self.world, self.g.rows)
 
     def load(self, path):
-        state = torch.load(path, map_location=self.device, weights_only=True)
         asked = {o: [(g["lr"], g["betas"]) for g in o.param_groups] for o in (self.og, self.od, self.oj)}
-        for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+        state = runs.resume(path, self.parts, ["it", "seen", "augment", "paths"], self.settings, "train-gar", self.rank, self.device)
         for optimiser, values in asked.items():      # the rates asked for now, not the saved ones
             for group, (rate, betas) in zip(optimiser.param_groups, values):
                 group["lr"], group["betas"] = rate, betas
@@ -157,13 +155,12 @@ class Trainer:
                 grow(generator, None, found, None)
             self.average.load_state_dict(self.g.state_dict())
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        state = runs.read(path, ["g", "ge", "d", "e", "seen"], "the state.pt of train-gar (--start-from)", self.device)
         for generator, name in ((self.g, "g"), (self.average, "ge")):
             grow(generator, self.d, state[name], state["d"])
         self.average.load_state_dict(self.average.state_dict() | {k: v for k, v in self.g.state_dict().items()
                                                                   if k not in state["ge"]})
-        self.e.load_state_dict(state["e"])
-        self.average_e.load_state_dict(state.get("ee", state["e"]))
+        runs.load_into({"e": self.e, "ee": self.average_e}, {"ee": state["e"], **state}, path)
         if "judges" in state:
             self.judges.own.load_state_dict(state["judges"], strict=False)
         self.seen = state["seen"]
@@ -171,12 +168,16 @@ class Trainer:
     def save(self, folder):
         def half(module):
             return {k: v.half() for k, v in module.state_dict().items()}
-        torch.save({"g": half(self.average), "e": half(self.average_e), "seen": self.seen, "channels": list(self.g.channels.items()),
-                    "partner_channels": list(partner_channels(self.a).items()), "latent": self.a.latent}, os.path.join(folder, "ema.pt"))
+        averaged = {"g": half(self.average), "e": half(self.average_e)}
         state = {n: p.state_dict() for n, p in self.parts.items()}
-        state |= {"it": self.step, "seen": self.seen, "augment": self.augment.probability, "paths": self.paths.means}
-        torch.save(state, os.path.join(folder, "state.tmp"))
-        os.replace(os.path.join(folder, "state.tmp"), os.path.join(folder, "state.pt"))
+        for tensors in (*averaged.values(), *(state[n] for n in ("g", "d", "e", "judges"))):
+            runs.check_weights(tensors, self.step)
+        runs.write(os.path.join(folder, "ema.pt"), averaged | {
+            "seen": self.seen, "channels": list(self.g.channels.items()), "partner_channels": list(partner_channels(self.a).items()),
+            "latent": self.a.latent})
+        runs.write(os.path.join(folder, "state.pt"), state | {
+            "it": self.step, "seen": self.seen, "augment": self.augment.probability, "paths": self.paths.means,
+            "settings": self.settings})
 
     def optimise(self, optimiser, loss):
         optimiser.zero_grad()
@@ -352,30 +353,56 @@ class Trainer:
         return np.vstack([row(r) for r in rows]).astype(np.uint8)[:, :, ::-1]
 
 
+def check_arguments(a, world):
+    """ValueError where sizes do not go together."""
+    if a.size not in SIDES[2:]:
+        raise ValueError(f"--size {a.size}: the renderer's picture has a side of {', '.join(map(str, SIDES[2:]))}")
+    if a.batch < 1 or a.batch % (16 * world):
+        raise ValueError(f"--batch {a.batch}: it has to be a multiple of {16 * world}, 16 times the number of processes")
+    levels = SIDES.index(a.size) + 1
+    if a.channels and len(a.channels) < levels:
+        raise ValueError(f"--channels names {len(a.channels)} levels; a picture of {a.size} has {levels}: "
+                         f"{', '.join(map(str, SIDES[:levels]))}")
+    if min(a.channels or [a.base]) < 1:
+        raise ValueError("--channels and --base have to be positive")
+
+
 def train(a):
-    os.makedirs(a.out, exist_ok=True)
     rank, world = distributed.start()
+    check_arguments(a, world)
+    os.makedirs(a.out, exist_ok=True)
     device = distributed.device()
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
-    folder = os.path.join(a.out, f"material{a.size}")
+    folder, turned = os.path.join(a.out, f"material{a.size}"), a.turned.split(",") if a.turned else ()
     if rank == 0:
-        prepare(folder, a.size, a.head, a.portraits, a.cache, a.crops, a.turned.split(",") if a.turned else (), a.mixed, a.wide)
+        prepare(folder, a.size, a.head, a.portraits, a.cache, a.crops, turned, a.mixed, a.wide)
     distributed.agree(False, world)      # the others wait for the arrays
     mean = (HeadModel(a.head).landmark_mean[:, :2] - [0, CENTRE_Y_MM]) / HALF_MM
-    trainer = Trainer(a, device, rank, world, torch.from_numpy(mean).float())
-    material, state = Material(folder, device), os.path.join(a.out, "state.pt")
+    settings = runs.settings(a, world, device, free=("steps",))
+    trainer = Trainer(a, device, rank, world, torch.from_numpy(mean).float(), settings)
+    state = os.path.join(a.out, "state.pt")
     if os.path.exists(state):
         trainer.load(state)
     elif a.start_from:
         trainer.start_from(a.start_from)
-    start, log, sums, count, done = time.time(), os.path.join(a.out, "losses.jsonl"), {}, 0, False
+    last = a.steps or math.inf
+    if not runs.nothing_to_do(a.out, trainer.step, last, world, rank):
+        run(a, trainer, Material(folder, device, wanted_groups(a.crops, turned)), last)
+    distributed.stop()
+
+
+def run(a, trainer, material, last):
+    """Steps until `last`, --minutes or OUT/stop."""
+    limits = runs.Limits(a.out, last, a.minutes or math.inf, trainer.world)
+    rank, log, sums, done = trainer.rank, os.path.join(a.out, "losses.jsonl"), {}, False
     while not done:
-        for k, v in trainer.advance(material).items():
+        losses = trainer.advance(material)
+        runs.check_losses(losses, trainer.step)
+        for k, v in losses.items():
             total, times = sums.get(k, (0.0, 0))
             sums[k] = total + v, times + 1
-        done = distributed.agree((a.minutes and time.time() - start > a.minutes * 60) or (a.steps and trainer.step >= a.steps)
-                                 or os.path.exists(os.path.join(a.out, "stop")), world)
+        done = limits.reached(trainer.step)
         if rank == 0 and (trainer.step % a.report == 0 or done):
             means, sums = {k: total / times for k, (total, times) in sums.items()}, {}
             print(trainer.step, "seen", trainer.seen, " ".join(f"{k} {v:.3f}" for k, v in means.items()), flush=True)
@@ -384,7 +411,10 @@ def train(a):
             trainer.save(a.out)
             cv2.imwrite(os.path.join(a.out, "sample.png"), trainer.sheet(material))
             curves.draw(log, os.path.join(a.out, "losses.png"))
-    distributed.stop()
+
+
+def whole_numbers(text):
+    return [int(n) for n in text.split(",")]
 
 
 def arguments(argv=None):
@@ -403,7 +433,7 @@ def arguments(argv=None):
     parser.add_argument("--batch", type=int, default=16, help="over all processes; a multiple of 16 times their number")
     parser.add_argument("--base", type=int, default=128, help="channels at 4x4; halved from 32x32 on")
     parser.add_argument("--least", type=int, default=8, help="fewest channels of a level")
-    parser.add_argument("--channels", type=lambda text: [int(n) for n in text.split(",")], help="channels at 4, 8, 16 ... px instead, "
+    parser.add_argument("--channels", type=whole_numbers, help="channels at 4, 8, 16 ... px instead, "
                         "joined by commas")
     parser.add_argument("--partner-base", type=int, default=0, help="channels at 4x4 of discriminator and encoder (0: as the renderer)")
     parser.add_argument("--latent", type=int, default=256)
