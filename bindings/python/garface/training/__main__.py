@@ -36,7 +36,7 @@ def main(argv=None):
     before, sys.argv = sys.argv, [f"garface.training {argv[0]}", *argv[1:]]
     try:
         return module.main()
-    except (ValueError, OSError) as problem:      # what can be put right by whoever gave the command
+    except (ValueError, OSError, FloatingPointError) as problem:      # whoever gave the command can put it right
         print(f"garface.training {argv[0]}: {problem}", file=sys.stderr)
         return 1
     finally:

@@ -1,7 +1,8 @@
 """Train the face detector on synthetic scenes.
 
-One process makes scenes, the other trains on a rolling pool of them. Resumes from OUT/state.pt; OUT/ema.pt holds the
-averaged weights. Stops after --minutes, or when a file OUT/stop appears.
+One process makes scenes, the other trains on a rolling pool of them. Resumes from OUT/state.pt (not as an unbroken
+run would go on: it sees other scenes, and the learning rate begins again over the new --minutes); OUT/ema.pt holds the averaged
+weights. Stops after --minutes, or when a file OUT/stop appears.
 """
 import argparse
 import os
@@ -14,6 +15,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 import torch.nn.functional as F
 
+from . import runs
 from .convnets import FaceDetector
 from .data import FaceSet, load_crops, load_portraits, training_crops, training_portraits
 from .scenes import PATCH, TRAINING_PICTURES, SceneMaker, package_pictures, targets
@@ -108,15 +110,13 @@ def train(arguments):
     state_path = os.path.join(arguments.out, "state.pt")
     network, ema = FaceDetector(), FaceDetector()
     optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=1e-2)
-    step = 0
+    parts, step = {"network": network, "ema": ema, "optimizer": optimizer}, 0
     if os.path.exists(state_path):
-        state = torch.load(state_path, weights_only=True)
-        network.load_state_dict(state["network"])
-        ema.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
+        step = runs.resume(state_path, parts, ["step"], {}, "train-detector")["step"]
     else:
         ema.load_state_dict(network.state_dict())
+    if runs.nothing_to_do(arguments.out, step):
+        return
 
     context = multiprocessing.get_context("spawn")
     channel, stop = context.Queue(2), context.Event()
@@ -169,7 +169,9 @@ def train(arguments):
         optimizer.step()
         step += 1
         average(ema, network, min(0.998, step / (step + 20)))
-        report += [classification.sum().item() / count.item(), regression.sum().item() / count.item(), 1]
+        found = {"class": classification.sum().item() / count.item(), "box": regression.sum().item() / count.item()}
+        runs.check_losses(found, step)
+        report += [*found.values(), 1]
         done = progress >= 1 or os.path.exists(os.path.join(arguments.out, "stop"))
         if step % 200 == 0 or done:
             rate = 200 * arguments.batch / (time.time() - last)
@@ -178,10 +180,10 @@ def train(arguments):
                   f"class {report[0] / report[2]:.4f} box {report[1] / report[2]:.4f}", flush=True)
             report[:] = 0
         if step % 1000 == 0 or done:
-            torch.save(ema.state_dict(), os.path.join(arguments.out, "ema.tmp"))
-            os.replace(os.path.join(arguments.out, "ema.tmp"), os.path.join(arguments.out, "ema.pt"))
-            torch.save({"network": network.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(),
-                        "step": step}, state_path)
+            for trained in (network, ema):
+                runs.check_weights(trained.state_dict(), step)
+            runs.write(os.path.join(arguments.out, "ema.pt"), ema.state_dict())
+            runs.write(state_path, {name: part.state_dict() for name, part in parts.items()} | {"step": step})
         if done:
             break
     stop.set()

@@ -17,15 +17,15 @@ import argparse
 import copy
 import functools
 import glob
+import math
 import os
 import time
-import zlib
 
 import cv2
 import numpy as np
 import torch
 
-from . import curves, distributed, inverse_sheet
+from . import curves, distributed, inverse_sheet, runs
 from .convnets import InverseNetwork, load_inverse
 from .crop_pool import CropPool, LocalSource, PoolPlan, ProcessSource
 from .crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER, CropMaker, mirror_labels
@@ -78,7 +78,7 @@ def chunk_maker(arguments, sets=None):
     exact = np.zeros(len(renders or ())) if w is None else ~np.isnan(w[:, 0])
     maker = CropMaker(training_portraits(portraits), crops_to_draw(crops, head), renders, backgrounds(arguments), head, exact=exact)
     if arguments.detector:
-        maker.mine(np.random.default_rng([arguments.seed, 0]), load_network(arguments.detector), FALSE_ALARMS)
+        maker.mine(np.random.default_rng([arguments.seed, 0]), load_network(arguments.detector, "face-detector"), FALSE_ALARMS)
 
     def make(number):
         return maker.numbered(arguments.seed, number, arguments.chunk, MIX)
@@ -139,6 +139,7 @@ class InverseTrainer:
         self.network = channels_last(network).to(self.device).train()
         self.ema = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=arguments.rate, weight_decay=2e-2)
+        self.settings = runs.settings(arguments, world, device)
         self.step = 0
 
     def begin(self, labels):
@@ -192,33 +193,19 @@ class InverseTrainer:
             difference = w.sum(1)[:0]
         return weighted_mean(difference, torch.ones_like(difference), self.world)
 
-    def settings(self):
-        """What a run has to keep for a resumption to be the same run."""
-        def contents(path):
-            with open(path, "rb") as f:
-                return zlib.crc32(f.read())
-        kept = {k: getattr(self.a, k) for k in ("seed", "steps", "batch", "rate", "reuse", "pool", "lanes", "chunk",
-                                                "render_weight")}
-        return kept | {"gar": contents(self.a.gar) if self.a.gar else 0}
+    def parts(self):
+        return {"network": self.network, "ema": self.ema, "optimizer": self.optimizer}
 
     def save(self, folder):
-        def write(name, state):
-            torch.save(state, os.path.join(folder, name + ".tmp"))
-            os.replace(os.path.join(folder, name + ".tmp"), os.path.join(folder, name + ".pt"))
-        write("ema", self.ema.checkpoint())
-        write("state", {"network": self.network.state_dict(), "ema": self.ema.state_dict(),
-                        "optimizer": self.optimizer.state_dict(), "step": self.step, "settings": self.settings()})
+        for network in (self.network, self.ema):
+            runs.check_weights(network.state_dict(), self.step)
+        runs.write(os.path.join(folder, "ema.pt"), self.ema.checkpoint())
+        state = {name: part.state_dict() for name, part in self.parts().items()}
+        runs.write(os.path.join(folder, "state.pt"), state | {"step": self.step, "settings": self.settings})
 
     def load(self, path):
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        state = runs.resume(path, self.parts(), ["step"], self.settings, "train-inverse", self.rank, self.device)
         self.step = state["step"]
-        before, now = state.get("settings", {}), self.settings()
-        changed = [f"{k} {before.get(k)} -> {v}" for k, v in now.items() if before.get(k) != v]
-        if changed and self.rank == 0:
-            print("resumes with other settings, so not as an unbroken run would go on: " + ", ".join(changed), flush=True)
 
 
 class Reporter:
@@ -298,6 +285,9 @@ def train(arguments):
     state = os.path.join(arguments.out, "state.pt")
     if os.path.exists(state):
         trainer.load(state)
+    last = min(arguments.steps, arguments.until or arguments.steps)
+    if runs.nothing_to_do(arguments.out, trainer.step, last, world, rank):
+        return distributed.stop()
     if arguments.producers:
         def source(first, lanes):
             return ProcessSource(chunk_maker, arguments, plan, first, lanes, arguments.producers)
@@ -311,32 +301,29 @@ def train(arguments):
             trainer.begin(labels.reshape(-1, LABELS))
         else:
             pool.advance(trainer.step)
-        run(arguments, trainer, pool, Reporter(trainer, held_out, arguments.out, arguments.report))
+        run(arguments, trainer, pool, Reporter(trainer, held_out, arguments.out, arguments.report), last)
     finally:
         pool.close()
         distributed.stop()
 
 
-def run(arguments, trainer, pool, reporter):
-    """Steps until --steps, --until, --minutes or OUT/stop."""
-    start, world, rank = time.time(), trainer.world, trainer.rank
-    limit = float("inf") if arguments.minutes is None else arguments.minutes * 60
-    last = min(arguments.steps, arguments.until or arguments.steps)
-    stop = os.path.join(arguments.out, "stop")
-    while trainer.step < last:
+def run(arguments, trainer, pool, reporter, last):
+    """Steps until `last`, --minutes or OUT/stop."""
+    minutes = math.inf if arguments.minutes is None else arguments.minutes
+    limits, done = runs.Limits(arguments.out, last, minutes, trainer.world), False
+    while not done:
         rng = trainer.plan.random(trainer.step)
         images, labels = pool.draw(trainer.step, rng)
-        reporter.add(trainer.train_step(images, labels, rng))
-        interrupted = distributed.agree(time.time() - start > limit or os.path.exists(stop), world)
-        done = interrupted or trainer.step >= last
+        terms = trainer.train_step(images, labels, rng)
+        runs.check_losses(terms, trainer.step, trainer.world)
+        reporter.add(terms)
+        done = limits.reached(trainer.step)
         if trainer.step % arguments.report == 0 or done:
             reporter.losses()
         if trainer.step % arguments.save == 0 or done:
-            reporter.check()
-            if rank == 0:
+            if trainer.rank == 0:
                 trainer.save(arguments.out)
-        if done:
-            break
+            reporter.check()
 
 
 def main(argv=None):

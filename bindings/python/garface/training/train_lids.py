@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import curves, eyelids
+from . import curves, eyelids, runs
 from .data import load_portraits, rotation_matrix, training_portraits
 from .networks import channels_last, load_gar, pyramid
 from .normals import HeadModel
@@ -165,10 +165,10 @@ class Trainer:
 
 
 def train(a):
-    os.makedirs(a.out, exist_ok=True)
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
-    state = torch.load(a.gar, map_location="cpu", weights_only=True)
+    state = runs.read(a.gar, ("g", "channels", "latent"), "the ema.pt of train-gar (--gar)")
+    os.makedirs(a.out, exist_ok=True)
     gar, encoder = load_gar(a.gar)
     head = HeadModel(a.head)
     faces = training_portraits(load_portraits(a.portraits, a.cache))
@@ -179,16 +179,20 @@ def train(a):
     start, step, sums = time.time(), 0, {}
     while True:
         share = max((time.time() - start) / (60 * a.minutes) if a.minutes else 0, step / a.steps if a.steps else 0)
-        for k, v in trainer.step(share).items():
-            sums[k] = sums.get(k, 0) + v
+        losses = trainer.step(share)
         step += 1
+        runs.check_losses(losses, step)
+        for k, v in losses.items():
+            sums[k] = sums.get(k, 0) + v
         done = share >= 1
         if step % a.report == 0 or done:
             means = {k: v / ((step - 1) % a.report + 1) for k, v in sums.items()}
             sums = {}
             print(step, " ".join(f"{k} {v:.4f}" for k, v in means.items()), flush=True)
             curves.record(os.path.join(a.out, "losses.jsonl"), step, means)
-            torch.save(state | {"g": {k: v.half() for k, v in trainer.average.state_dict().items()}}, os.path.join(a.out, "ema.pt"))
+            averaged = {k: v.half() for k, v in trainer.average.state_dict().items()}
+            runs.check_weights(averaged, step)
+            runs.write(os.path.join(a.out, "ema.pt"), state | {"g": averaged})
             cv2.imwrite(os.path.join(a.out, "sample.png"), trainer.sheet())
         if done:
             return
