@@ -3,6 +3,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -223,6 +224,33 @@ def test_a_resumed_run_is_the_same_run(material, straight, tmp_path):
         assert (tmp_path / name).stat().st_size > 0
     losses = [[line["loss"] for line in curves.read(str(p / "curves.jsonl"))] for p in (tmp_path, straight)]
     assert losses[0] == losses[1] and len(losses[0]) == RUN["steps"]
+
+
+def test_a_run_that_is_over_does_nothing(material, straight):
+    before = (straight / "state.pt").read_bytes()
+    assert "step 8 was the last" in train(material, straight)
+    (straight / "stop").touch()
+    said = train(material, straight, steps=20)
+    (straight / "stop").unlink()
+    assert "delete" in said and "steps 8 -> 20" in said and (straight / "state.pt").read_bytes() == before
+
+
+def test_a_changed_or_broken_run_leaves_the_checkpoint(material, straight, tmp_path, capsys):
+    for name in ("ema.pt", "state.pt"):
+        shutil.copy(straight / name, tmp_path)
+    save_packed(synthetic_faces(30, 48, False, np.random.default_rng(9)), str(tmp_path / "portraits"))
+    options = run_options(material, tmp_path, steps=20, rate=1e30, save=1, portraits=tmp_path / "portraits")
+    assert program([*options, "--bf16"]) == 1
+    said = capsys.readouterr()
+    assert ": other portraits, steps 8 -> 20, rate 0.002 -> 1e+30, bf16 False -> True\n" in said.out
+    assert "step 9" in said.err and "not finite" in said.err and said.err.count("\n") == 1
+    assert program(run_options(material, tmp_path, latent=7)) == 1
+    assert "latent 6 -> 7" in capsys.readouterr().err
+    for name in ("ema.pt", "state.pt"):
+        assert (tmp_path / name).read_bytes() == (straight / name).read_bytes()
+    (tmp_path / "state.pt").write_bytes(b"")
+    assert program(run_options(material, tmp_path)) == 1
+    assert "state.pt: damaged" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_from_a_weight_file(material, straight, tmp_path):
