@@ -1,6 +1,8 @@
 """The measures of garface.evaluation on arrays whose answer is known, and its scripts on faces drawn without fault."""
 import argparse
 import dataclasses
+import importlib
+import json
 import types
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 import garface
 from garface.evaluation import metrics, sheets
+from garface.evaluation.__main__ import MEASUREMENTS, main as evaluation
 from garface.evaluation.face_masks import Masks, Placement
 from garface.evaluation.frechet import frechet_distance
 from garface.evaluation.known_faces import Frame, Geometry, Studio
@@ -349,3 +352,76 @@ def test_missing_dlib_says_what_to_install(studio, monkeypatch):
     monkeypatch.setattr(dlib_detector.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="face_recognition_models"):
         dlib_detector._model("shape_predictor_68_face_landmarks.dat")
+
+
+# The command line
+
+@pytest.fixture
+def annotated(photo, models, tmp_path):
+    """A folder with one annotated photo: the points are those that the network finds."""
+    folder = tmp_path / "annotated"
+    folder.mkdir()
+    (folder / photo.name).write_bytes(photo.read_bytes())
+    points = garface.reconstruct(photo, models=models, renderer="start").landmarks
+    np.savez(folder / "landmarks68.npz", names=[photo.name], landmarks=points[None])
+    return folder
+
+
+def test_measurements_on_an_annotated_photo(annotated, tmp_path, capsys):
+    def measured(name, *arguments):
+        assert evaluation([name, str(annotated), "--rows", "start", "--json", str(tmp_path / "out.json"), *arguments]) == 0
+        assert capsys.readouterr().out.startswith("| row | ")
+        return json.loads((tmp_path / "out.json").read_text())
+    [row] = measured("photos")
+    assert row["count"] == 1 and row["median"] == pytest.approx(0, abs=1e-3)
+
+
+def test_every_measurement_has_help(capsys):
+    assert evaluation(["--help"]) == 0
+    listed = capsys.readouterr().out
+    for name in MEASUREMENTS:
+        assert f"  {name} " in listed
+        with pytest.raises(SystemExit) as done:
+            evaluation([name, "--help"])
+        assert done.value.code == 0 and importlib.import_module(f"garface.evaluation.{name}").__doc__[:40] in capsys.readouterr().out
+    assert evaluation([]) == evaluation(["guess"]) == 2
+
+
+@pytest.mark.parametrize("arguments, complaint", [
+    ("photos FOLDER --limit 0", "--limit: '0' is not a whole number of at least 1"),
+    ("photos FOLDER --step 0", "--step: '0' is not a whole number of at least 1"),
+    ("photos FOLDER --rows start,foo", "--rows: 'foo' is none of mean, start, landmarks, sh, gar"),
+    ("photos FOLDER --json FOLDER/none/a.json", "make the folder FOLDER/none first"),
+    ("photos FOLDER --json FOLDER", "FOLDER is a folder"),
+    ("photos FOLDER --schedule FOLDER/none.json", "none.json: no such file"),
+    ("photos FOLDER --schedule FOLDER/landmarks68.npz", "landmarks68.npz is no JSON"),
+    ("photos FOLDER --renderer FOLDER/none", "none: no such file"),
+    ("scenes FOLDER/none", "FOLDER/none holds no landmarks68.npz"),
+    ("self_inversion --faces some", "--faces: 'some' is not a whole number of at least 1"),
+    ("several_photos --photos FOLDER", "FOLDER holds no photos144.zip"),
+    ("tracking --lags 1,-1", "--lags: '-1' is not a whole number of at least 0"),
+    ("tracking --noise nan", "--noise: 'nan' is not a number of at least 0.0"),
+    ("obedience FOLDER", "neither a folder of portraits with fits nor a packed set"),
+    ("obedience PORTRAITS --parts 1,12", "--parts: '12' is none of 1, 2, 3"),
+    ("separation PORTRAITS --people 1", "--people: '1' is not 0 or a whole number of at least 2"),
+    ("pictures PORTRAITS --sheets FOLDER/landmarks68.npz", "landmarks68.npz cannot be made: File exists"),
+    ("portraits PORTRAITS --sheet FOLDER/sheet", "sheet is no name of a picture: end it in .png"),
+])
+def test_wrong_arguments_are_refused_before_anything_is_measured(arguments, complaint, tmp_path, capsys):
+    if "--sheet " in arguments:
+        pytest.importorskip("cv2")
+    folder, portraits = tmp_path / "folder", tmp_path / "portraits"
+    folder.mkdir()
+    portraits.mkdir()
+    np.savez(folder / "landmarks68.npz", names=[], landmarks=np.zeros((0, 68, 2)))
+    write_fits(portraits, np.random.default_rng(8), 8)
+    with pytest.raises(SystemExit) as done:
+        evaluation(arguments.replace("FOLDER", str(folder)).replace("PORTRAITS", str(portraits)).split())
+    assert done.value.code == 2
+    assert complaint.replace("FOLDER", str(folder)) in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_wrong_weight_file_is_one_line(annotated, capsys):
+    assert evaluation(["photos", str(annotated), "--renderer", str(annotated / "landmarks68.npz")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("garface.evaluation photos: ")

@@ -3,5 +3,6 @@
 Of the renderer itself: ``pictures`` (sheets, Frechet distance), ``obedience`` (is the face where the geometry says),
 ``separation`` (of geometry and z), ``portraits`` (inversion of photos it never saw).
 
-Each module is a script: ``python -m garface.evaluation.photos --help`` and so on.
+``python -m garface.evaluation`` lists them all. Each module is a script, too: ``python -m garface.evaluation.photos
+--help`` and so on.
 """

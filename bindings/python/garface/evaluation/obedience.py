@@ -27,13 +27,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import pathlib
 from typing import Callable
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
+from garface.evaluation.arguments import at_least, existing_file, output_file, some_of
 from garface.evaluation.dlib_detector import Detector, face_box
 from garface.evaluation.known_faces import Geometry, Studio
 from garface.evaluation.landmark_offset import mean_offset, moved
@@ -235,15 +235,15 @@ def slope_columns(mesh: np.ndarray, seen: np.ndarray, prefix: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", type=portraits_folder)
-    parser.add_argument("--faces", type=int, default=200, help="renders per measure of part 2 (default: 200)")
-    parser.add_argument("--bases", type=int, default=24, help="faces per parameter of part 3 (default: 24)")
-    parser.add_argument("--limit", type=int, help="only so many portraits")
-    parser.add_argument("--step", type=int, default=1, help="every so many portraits")
-    parser.add_argument("--parts", default="1,2,3")
-    parser.add_argument("--head", help="the head model as .npz: portraits turned as textures join part 1")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faces", type=at_least(1), default=200, help="renders per measure of part 2 (default: 200)")
+    parser.add_argument("--bases", type=at_least(1), default=24, help="faces per parameter of part 3 (default: 24)")
+    parser.add_argument("--limit", type=at_least(1), help="only so many portraits")
+    parser.add_argument("--step", type=at_least(1), default=1, help="every so many portraits")
+    parser.add_argument("--parts", type=some_of(("1", "2", "3")), default="1,2,3")
+    parser.add_argument("--head", type=existing_file, help="the head model as .npz: portraits turned as textures join part 1")
+    parser.add_argument("--seed", type=at_least(0), default=1)
     weights.add_arguments(parser)
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--json", type=output_file)
     options = parser.parse_args()
     studio = Studio(garface.Renderer(options.renderer), garface.HeadModel())
     judge = Judge(studio)
@@ -255,12 +255,12 @@ def main() -> None:
     parts: dict[str, Callable[[], list[dict]]] = {
         "1": lambda: distance_rows(
             judge, judge.portraits(portraits, None), reduced, judge.portraits(turned, size), options.seed)
-        + (texture_rows(judge, portraits, reduced, options.head) if options.head else []),
+        + (texture_rows(judge, portraits, reduced, str(options.head)) if options.head else []),
         "2": lambda: opening_rows(judge, reduced, options.faces, options.seed),
         "3": lambda: displacement_rows(judge, reduced, options.bases, options.seed),
     }
     results = {}
-    for part in options.parts.split(","):
+    for part in options.parts:
         results[part] = parts[part]()
         print(metrics.table(results[part], list(results[part][0])), end="\n\n", flush=True)
     if options.json:

@@ -12,13 +12,26 @@ import argparse
 import json
 import pathlib
 import time
+from typing import Collection, Iterator, NamedTuple
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
+from garface.evaluation.arguments import at_least, folder_with, output_file, some_of, stages
 
 ROWS = {"mean": "mean head", "start": "start", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
+FITS = [row for row in ROWS if row != "mean"]       # those for which the library is asked
+annotated_folder = folder_with("landmarks68.npz")
+
+
+class Finding(NamedTuple):
+    """A photo, its annotation and the 68 points that were found, photo pixels: (68, 2); None where no face was."""
+
+    name: str
+    truth: np.ndarray
+    points: np.ndarray | None
+    seconds: float | None = None
 
 
 def mean_head_landmarks(head: garface.HeadModel, points: np.ndarray) -> np.ndarray:
@@ -28,33 +41,38 @@ def mean_head_landmarks(head: garface.HeadModel, points: np.ndarray) -> np.ndarr
     return s * mean @ r.T + t
 
 
-def measure(
-    models: garface.Models, folder: pathlib.Path, row: str, given: bool, limit: int | None, step: int = 1,
-    schedule: dict | None = None,
-) -> dict:
-    head = garface.HeadModel()
-    data = np.load(folder / "landmarks68.npz")
-    errors, inner, missed, seconds, worst = [], [], 0, [], []
-    indices = range(0, len(data["names"]), step)
-    for i in list(indices)[:limit]:
-        name, truth = str(data["names"][i]), data["landmarks"][i].astype(float)
+def findings(models: garface.Models, options: argparse.Namespace, row: str) -> Iterator[Finding]:
+    """The photos that the options choose, one by one, as a row of the table sees them."""
+    head, data = garface.HeadModel(), np.load(options.folder / "landmarks68.npz")
+    names, landmarks = (data[field][:: options.step][: options.limit] for field in ("names", "landmarks"))
+    schedule = options.schedule if row in ("gar", "sh") else None
+    for name, truth in zip(map(str, names), landmarks.astype(float)):
         if row == "mean":
-            found = mean_head_landmarks(head, truth)
-        else:
-            began = time.perf_counter()
-            try:
-                result = garface.reconstruct(
-                    str(folder / name), models=models, renderer=row, landmarks=truth if given else None,
-                    schedule=schedule)
-            except garface.NoFaceError:
-                missed += 1
-                worst.append((np.inf, name))
-                continue
-            seconds.append(time.perf_counter() - began)
-            found = result.landmarks
-        errors.append(metrics.interocular_nme(found, truth))
-        inner.append(metrics.interocular_nme(found, truth, slice(17, 68)))
-        worst.append((errors[-1], name))
+            yield Finding(name, truth, mean_head_landmarks(head, truth))
+            continue
+        began = time.perf_counter()
+        try:
+            result = garface.reconstruct(
+                str(options.folder / name), models=models, renderer=row, landmarks=truth if options.given else None,
+                schedule=schedule)
+        except garface.NoFaceError:
+            yield Finding(name, truth, None)
+            continue
+        yield Finding(name, truth, result.landmarks, time.perf_counter() - began)
+
+
+def measure(models: garface.Models, options: argparse.Namespace, row: str) -> dict:
+    errors, inner, missed, seconds, worst = [], [], 0, [], []
+    for photo in findings(models, options, row):
+        if photo.points is None:
+            missed += 1
+            worst.append((np.inf, photo.name))
+            continue
+        if photo.seconds is not None:
+            seconds.append(photo.seconds)
+        errors.append(metrics.interocular_nme(photo.points, photo.truth))
+        inner.append(metrics.interocular_nme(photo.points, photo.truth, slice(17, 68)))
+        worst.append((errors[-1], photo.name))
     return {
         "row": ROWS[row], **metrics.summary(np.array(errors), missed=missed),
         "inner median": metrics.summary(np.array(inner), missed=missed)["median"],
@@ -63,21 +81,26 @@ def measure(
     }
 
 
+def add_arguments(parser: argparse.ArgumentParser, known: Collection[str], rows: str) -> None:
+    """Those of every measurement on annotated photos, with the rows that it knows and those it shows unless told."""
+    parser.add_argument("folder", type=annotated_folder)
+    parser.add_argument("--given", action="store_true", help="give the 68 points to the library")
+    parser.add_argument(
+        "--rows", type=some_of(known), default=rows,
+        help=f"which rows of the table, of {','.join(known)} (default: {rows})")
+    parser.add_argument("--limit", type=at_least(1), help="only so many photos")
+    parser.add_argument("--step", type=at_least(1), default=1, help="every so many photos")
+    parser.add_argument("--json", type=output_file, help="write the numbers here too")
+    parser.add_argument("--schedule", type=stages, help="stages of the fit as JSON (default: the standard ones)")
+    weights.add_arguments(parser)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--given", action="store_true", help="give the 68 points to the library")
-    parser.add_argument("--rows", default="mean,landmarks,sh,gar", help="which rows of the table (default: all four)")
-    parser.add_argument("--limit", type=int, help="only so many photos")
-    parser.add_argument("--step", type=int, default=1, help="every so many photos")
-    parser.add_argument("--json", type=pathlib.Path, help="write the numbers here too")
-    parser.add_argument("--schedule", type=pathlib.Path, help="stages of the fit as JSON (default: the standard ones)")
-    weights.add_arguments(parser)
+    add_arguments(parser, ROWS, "mean,landmarks,sh,gar")
     options = parser.parse_args()
-    schedule = json.loads(options.schedule.read_text()) if options.schedule else None
     models = weights.models(options)
-    rows = [measure(models, options.folder, row, options.given, options.limit, options.step, schedule if row in ("gar", "sh") else None)
-            for row in options.rows.split(",")]
+    rows = [measure(models, options, row) for row in options.rows]
     print(metrics.table(rows, ["row", "count", "missed", "median", "mean", "failures_percent", "auc", "inner median", "seconds"]))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))

@@ -22,6 +22,7 @@ import numpy as np
 
 import garface
 from garface.evaluation import metrics, sheets, weights
+from garface.evaluation.arguments import at_least, output_file, output_folder
 from garface.evaluation.frechet import Features, frechet_distance
 from garface.evaluation.known_faces import Geometry, Studio
 from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
@@ -95,13 +96,14 @@ def distances(studio: Studio, portraits: list[Portrait], features: Features, cou
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", type=portraits_folder)
-    parser.add_argument("--sheets", type=pathlib.Path, help="write the sheets into this folder")
+    parser.add_argument("--sheets", type=output_folder, help="write the sheets into this folder")
     parser.add_argument("--rows", default="gar", choices=("gar", "start"), help="how the portraits are reconstructed")
-    parser.add_argument("--count", type=int, default=2000, help="pictures per set of the distance; 0 leaves it out")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tile", type=int, default=192, help="pixels a side of a picture on a sheet")
+    parser.add_argument(
+        "--count", type=at_least(2, or_zero=True), default=2000, help="pictures per set of the distance; 0 leaves it out")
+    parser.add_argument("--seed", type=at_least(0), default=1)
+    parser.add_argument("--tile", type=at_least(1), default=192, help="pixels a side of a picture on a sheet")
     weights.add_arguments(parser)
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--json", type=output_file)
     options = parser.parse_args()
     studio = Studio(garface.Renderer(options.renderer), garface.HeadModel())
     if options.sheets:

@@ -28,13 +28,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import pathlib
 import time
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics, sheets, weights
+from garface.evaluation.arguments import at_least, output_file, some_of
 from garface.evaluation.resize import resize
 from garface.evaluation.face_masks import FACE_RADIUS, Masks, Placement
 from garface.evaluation.known_faces import Studio
@@ -167,19 +167,19 @@ COLUMNS = [
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", type=portraits_folder)
-    parser.add_argument("--rows", default="mean,start,landmarks,sh,gar")
-    parser.add_argument("--limit", type=int, help="only so many photos")
-    parser.add_argument("--step", type=int, default=1, help="every so many photos")
+    parser.add_argument("--rows", type=some_of(ROWS), default="mean,start,landmarks,sh,gar")
+    parser.add_argument("--limit", type=at_least(1), help="only so many photos")
+    parser.add_argument("--step", type=at_least(1), default=1, help="every so many photos")
     parser.add_argument("--no-identity", action="store_true", help="without dlib")
-    parser.add_argument("--sheet", type=pathlib.Path, help="write photos and renders here")
+    parser.add_argument("--sheet", type=sheets.picture_file, help="write photos and renders here")
     weights.add_arguments(parser)
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--json", type=output_file)
     options = parser.parse_args()
     studio = Studio(garface.Renderer(options.renderer), garface.HeadModel())
     portraits = read_portraits(options.portraits, studio.head)[:: options.step][: options.limit]
     measurement = Measurement(weights.models(options), studio, not options.no_identity)
     rows, columns = [], [[p.picture() for p in portraits[:SHOWN]]]
-    for name in options.rows.split(","):
+    for name in options.rows:
         row, renders = measurement.row(name, portraits)
         rows.append(row)
         if any(render is not None for render in renders):

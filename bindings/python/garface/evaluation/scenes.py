@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import pathlib
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics
+from garface.evaluation.arguments import at_least, output_file
+from garface.evaluation.photos import FITS, annotated_folder
 
 
 def face_frame(head: garface.HeadModel, points: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -35,17 +36,17 @@ def place(points: np.ndarray, source: tuple, target: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=annotated_folder)
+    parser.add_argument("--scenes", type=at_least(1), default=337)
+    parser.add_argument("--empty", type=at_least(0), default=200)
+    parser.add_argument("--renderer", default="landmarks", choices=FITS, help="default: landmarks (quick)")
+    parser.add_argument("--seed", type=at_least(0), default=6)
+    parser.add_argument("--json", type=output_file)
+    options = parser.parse_args()
     import cv2
     from garface.training import evaluate_detector, scenes
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--scenes", type=int, default=337)
-    parser.add_argument("--empty", type=int, default=200)
-    parser.add_argument("--renderer", default="landmarks", help="landmarks (default: quick), start, sh or gar")
-    parser.add_argument("--seed", type=int, default=6)
-    parser.add_argument("--json", type=pathlib.Path)
-    options = parser.parse_args()
     models, head, rng = garface.Models(), garface.HeadModel(), np.random.default_rng(options.seed)
     data = np.load(options.folder / "landmarks68.npz")
     pictures = scenes.package_pictures(scenes.HELD_OUT_PICTURES)

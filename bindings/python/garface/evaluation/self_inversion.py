@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import pathlib
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
-
-ROWS = {"mean": "mean head", "start": "start", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
+from garface.evaluation.arguments import at_least, output_file, some_of, stages
+from garface.evaluation.photos import ROWS
 
 
 def make_faces(renderer: garface.Renderer, head: garface.HeadModel, count: int, seed: int, picture_size: int) -> list[dict]:
@@ -99,19 +98,18 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--picture", type=int, default=256, help="side of the picture shown to the library, pixels")
-    parser.add_argument("--rows", default="mean,start,landmarks,sh,gar")
-    parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--schedule", type=pathlib.Path, help="stages of the fit as JSON (default: the standard ones)")
+    parser.add_argument("--faces", type=at_least(1), default=50)
+    parser.add_argument("--seed", type=at_least(0), default=1)
+    parser.add_argument("--picture", type=at_least(1), default=256, help="side of the picture shown to the library, pixels")
+    parser.add_argument("--rows", type=some_of(ROWS), default="mean,start,landmarks,sh,gar")
+    parser.add_argument("--json", type=output_file)
+    parser.add_argument("--schedule", type=stages, help="stages of the fit as JSON (default: the standard ones)")
     weights.add_arguments(parser)
     options = parser.parse_args()
-    schedule = json.loads(options.schedule.read_text()) if options.schedule else None
     models, renderer, head = weights.models(options), garface.Renderer(options.renderer), garface.HeadModel()
     faces = make_faces(renderer, head, options.faces, options.seed, options.picture)
-    rows = [measure(models, renderer, head, faces, row, schedule if row in ("gar", "sh") else None)
-            for row in options.rows.split(",")]
+    rows = [measure(models, renderer, head, faces, row, options.schedule if row in ("gar", "sh") else None)
+            for row in options.rows]
     mean = next((r["mesh median mm"] for r in rows if r["row"] == ROWS["mean"]), None)
     for r in rows:
         if mean:

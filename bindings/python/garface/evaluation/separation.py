@@ -20,12 +20,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import pathlib
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
+from garface.evaluation.arguments import at_least, output_file
 from garface.evaluation.known_faces import Geometry, Studio
 from garface.evaluation.obedience import Judge
 from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
@@ -120,12 +120,14 @@ def identity_rows(judge: Judge, portraits: list[Portrait], people: int, seed: in
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", type=portraits_folder)
-    parser.add_argument("--geometries", type=int, default=40)
-    parser.add_argument("--latents", type=int, default=6, help="z per geometry (default: 6)")
-    parser.add_argument("--people", type=int, default=100, help="people in the gallery (default: 100); 0 leaves part 2 out")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--geometries", type=at_least(1), default=40)
+    parser.add_argument("--latents", type=at_least(2), default=6, help="z per geometry (default: 6)")
+    parser.add_argument(
+        "--people", type=at_least(2, or_zero=True), default=100,
+        help="people in the gallery (default: 100); 0 leaves part 2 out")
+    parser.add_argument("--seed", type=at_least(0), default=1)
     weights.add_arguments(parser)
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--json", type=output_file)
     options = parser.parse_args()
     studio = Studio(garface.Renderer(options.renderer), garface.HeadModel())
     judge = Judge(studio)

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import pathlib
 import zipfile
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics, self_inversion, weights
+from garface.evaluation.arguments import at_least, folder_with, output_file, stages
 
 
 def make_person(renderer: garface.Renderer, head: garface.HeadModel, rng: np.random.Generator, count: int, size: int) -> dict:
@@ -40,11 +40,12 @@ def first(results: list[garface.Result | None]) -> np.ndarray | None:
     return next((r.identity for r in results if r is not None), None)
 
 
-def renders(options: argparse.Namespace, schedule: dict | None) -> None:
+def renders(options: argparse.Namespace) -> None:
     models, renderer, head = weights.models(options), garface.Renderer(options.renderer), garface.HeadModel()
     mean = head.evaluate()
     region = metrics.face_region(mean, head.parts, head.part_names.index("skin"), head.landmarks(mean)[30])
     rng = np.random.default_rng(options.seed)
+    how = {"renderer": options.fit, "schedule": options.schedule}
     errors: dict[str, list[float]] = {name: [] for name in ("mean head", "1", "mean of 4", "2", "4")}
     for k in range(options.persons):
         person = make_person(renderer, head, rng, 4, options.picture)
@@ -55,14 +56,14 @@ def renders(options: argparse.Namespace, schedule: dict | None) -> None:
 
         def together(count: int) -> np.ndarray | None:
             try:
-                return first(garface.reconstruct_person(person["pictures"][:count], models=models, renderer=options.fit, schedule=schedule))
+                return first(garface.reconstruct_person(person["pictures"][:count], models=models, **how))
             except garface.NoFaceError:
                 return None
 
         singles = []
         for picture in person["pictures"]:
             try:
-                singles.append(garface.reconstruct(picture, models=models, renderer=options.fit, schedule=schedule).identity)
+                singles.append(garface.reconstruct(picture, models=models, **how).identity)
             except garface.NoFaceError:
                 pass
         found = {"1": singles, "mean of 4": [np.mean(singles, 0)] if singles else [], "2": [together(2)], "4": [together(4)]}
@@ -79,7 +80,7 @@ def renders(options: argparse.Namespace, schedule: dict | None) -> None:
     print(metrics.table(rows, ["photos", "persons", "mesh median mm", "mesh mean mm"]))
 
 
-def photographs(options: argparse.Namespace, schedule: dict | None) -> None:
+def photographs(options: argparse.Namespace) -> None:
     import cv2
 
     models, head = weights.models(options), garface.HeadModel()
@@ -102,7 +103,7 @@ def photographs(options: argparse.Namespace, schedule: dict | None) -> None:
         for count in (c for c in halves if 2 * c <= len(pictures)):
             results = [
                 garface.reconstruct_person(
-                    pictures[part], faces=faces[part], models=models, renderer=options.fit, schedule=schedule)
+                    pictures[part], faces=faces[part], models=models, renderer=options.fit, schedule=options.schedule)
                 for part in (slice(count), slice(count, 2 * count))]
             halves[count].append([head.evaluate(first(side))[region] for side in results])
     rows = []
@@ -115,21 +116,22 @@ def photographs(options: argparse.Namespace, schedule: dict | None) -> None:
             "same person nearer %": 100 * float(np.mean([s < o for s in same for o in others])),
         })
     print(metrics.table(rows, list(rows[0])))
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--persons", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--picture", type=int, default=256, help="side of the rendered pictures, pixels")
+    parser.add_argument("--persons", type=at_least(1), default=12)
+    parser.add_argument("--seed", type=at_least(0), default=1)
+    parser.add_argument("--picture", type=at_least(1), default=256, help="side of the rendered pictures, pixels")
     parser.add_argument("--fit", default="gar", choices=["gar", "sh", "landmarks", "start"], help="what refines the face")
-    parser.add_argument("--photos", type=pathlib.Path, help="photographs instead of renders")
-    parser.add_argument("--schedule", type=pathlib.Path, help="stages of the fit as JSON (default: the standard ones)")
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--photos", type=folder_with("photos144.zip", "fits.npz"), help="photographs instead of renders")
+    parser.add_argument("--schedule", type=stages, help="stages of the fit as JSON (default: the standard ones)")
+    parser.add_argument("--json", type=output_file)
     weights.add_arguments(parser)
     options = parser.parse_args()
-    schedule = json.loads(options.schedule.read_text()) if options.schedule else None
-    (photographs if options.photos else renders)(options, schedule)
+    (photographs if options.photos else renders)(options)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Sheets of pictures to look at."""
 from __future__ import annotations
 
+import argparse
 import pathlib
 
 import numpy as np
 
+from garface.evaluation.arguments import output_file
 from garface.evaluation.resize import resize
 
 
@@ -16,6 +18,15 @@ def grid(pictures: list[np.ndarray], columns: int, tile: int) -> np.ndarray:
         v, u = k // columns * tile, k % columns * tile
         sheet[v : v + tile, u : u + tile] = resize(picture, tile)
     return sheet
+
+
+def picture_file(text: str) -> pathlib.Path:
+    """A picture to write, for argparse."""
+    import cv2
+
+    if not cv2.haveImageWriter(text):
+        raise argparse.ArgumentTypeError(f"{text} is no name of a picture: end it in .png")
+    return output_file(text)
 
 
 def write(file: pathlib.Path, sheet: np.ndarray) -> None:

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import pathlib
 import time
 
 import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
+from garface.evaluation.arguments import at_least, list_of, output_file
 
 SIDE = (320, 240)
 SPEED = 25.0
@@ -113,12 +113,12 @@ class Alone:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=150)
-    parser.add_argument("--noise", type=float, default=6.0, help="deviation of every pixel, of 255")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--lags", default="0,1,3,6")
-    parser.add_argument("--smoothing", type=float, default=1.0)
-    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--frames", type=at_least(25), default=150, help="25 a second")
+    parser.add_argument("--noise", type=at_least(0.0), default=6.0, help="deviation of every pixel, of 255")
+    parser.add_argument("--seed", type=at_least(0), default=1)
+    parser.add_argument("--lags", type=list_of(at_least(0)), default="0,1,3,6")
+    parser.add_argument("--smoothing", type=at_least(0.0), default=1.0)
+    parser.add_argument("--json", type=output_file)
     weights.add_arguments(parser)
     options = parser.parse_args()
     models, renderer, head = weights.models(options), garface.Renderer(options.renderer), garface.HeadModel()
@@ -136,7 +136,7 @@ def main() -> None:
 
     start = time.process_time()
     add("each alone", [Alone(frame, models, head.expression_count) for frame in film.frames], time.process_time() - start)
-    for lag in [None, *map(int, options.lags.split(","))]:
+    for lag in [None, *options.lags]:
         start = time.process_time()
         smoothing = options.smoothing if lag is not None else 0.0
         frames = list(garface.track(film.frames, models=models, lag=lag or 0, smoothing=smoothing, frames_per_second=SPEED))

@@ -5,14 +5,15 @@ import argparse
 import pathlib
 
 import garface
+from garface.evaluation.arguments import existing_file
 
 # Where a checkout keeps what it builds into the library.
 EMBEDDED = pathlib.Path(__file__).resolve().parents[4] / "Sources/CDefaultModels/models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--renderer", type=pathlib.Path, help="weight file of a GAR (default: the one inside the library)")
-    parser.add_argument("--inverse", type=pathlib.Path, help="weight file of an inverse network (default: likewise)")
+    parser.add_argument("--renderer", type=existing_file, help="weight file of a GAR (default: the one inside the library)")
+    parser.add_argument("--inverse", type=existing_file, help="weight file of an inverse network (default: likewise)")
 
 
 def models(options: argparse.Namespace) -> garface.Models:
