@@ -16,7 +16,9 @@ from garface.evaluation.frechet import frechet_distance
 from garface.evaluation.known_faces import Frame, Geometry, Studio
 from garface.evaluation.landmark_offset import mean_offset, moved
 from garface.evaluation.obedience import Judge, displacement_rows, distance_rows, moving, opening_rows
-from garface.evaluation.openings import eye_aspect, lip_opening
+from garface.evaluation.openings import LIDS, LIPS, eye_aspect, lip_opening
+from garface.evaluation.openings_of_photos import opening_rows as photo_opening_rows
+from garface.evaluation.photos import Finding
 from garface.evaluation.portrait_fits import Portrait, portraits_folder, read_portraits
 from garface.evaluation.regression import bootstrap_error, line, slope_through_origin
 from garface.evaluation.separation import farther_share, latent_rows
@@ -134,6 +136,33 @@ def test_openings(head):
         return measure(head.landmarks(head.evaluate(None, still.expressing(head, **values).expression)))
     assert measured(eye_aspect, eyeBlink=1) < 0.4 * measured(eye_aspect)
     assert measured(lip_opening, jawOpen=0.8) > measured(lip_opening) + 0.15
+
+
+def annotated_openings(rng, count):
+    """68 points of faces that differ in how far eyes and lips are open, and nothing else."""
+    still = rng.uniform(0, 100, (68, 2))
+    still[36], still[45] = [20, 40], [80, 40]
+    faces = np.repeat(still[None], count, 0)
+    for a, b in LIDS + LIPS:
+        faces[:, b] = faces[:, a] + np.outer(rng.uniform(2, 12, count), [0, 1])
+    return faces
+
+
+def test_openings_of_photos_that_are_half_as_wide():
+    truths = annotated_openings(np.random.default_rng(11), 12)
+    found = truths.copy()
+    for a, b in LIDS + LIPS:
+        found[:, b] = (truths[:, a] + truths[:, b]) / 2
+    photos = [Finding("", t, f) for t, f in zip(truths, found)]
+    astray = [Finding("", truths[0], None), Finding("", truths[0], truths[0] + 6.1)]      # 6.1 twice: 14 % of 60
+    for row, measure in zip(photo_opening_rows(photos + astray), (eye_aspect, lip_opening), strict=True):
+        mean = np.mean([measure(t) for t in truths])
+        assert (row["photos"], row["left out"]) == (12, 2)
+        assert row["slope"] == pytest.approx(0.5) and row["correlation"] == pytest.approx(1)
+        assert row["mean"] == pytest.approx(mean / 2) and row["annotated mean"] == pytest.approx(mean)
+        assert row["error"] == pytest.approx(np.median([measure(t) for t in truths]) / 2)
+        assert row["NME"] < row["inner"] < row["eyes"]
+    assert photo_opening_rows(astray)[0] == {"measure": "eye aspect", "photos": 0, "left out": 2}
 
 
 def test_share_of_others_that_are_farther():
@@ -374,6 +403,9 @@ def test_measurements_on_an_annotated_photo(annotated, tmp_path, capsys):
         return json.loads((tmp_path / "out.json").read_text())
     [row] = measured("photos")
     assert row["count"] == 1 and row["median"] == pytest.approx(0, abs=1e-3)
+    eyes, lips = measured("openings_of_photos", "--limit", "1")
+    assert eyes["photos"] == lips["photos"] == 1 and eyes["error"] == pytest.approx(0, abs=1e-3)
+    assert eyes["annotated mean"] == pytest.approx(eyes["mean"], abs=1e-3)
 
 
 def test_every_measurement_has_help(capsys):
@@ -383,14 +415,15 @@ def test_every_measurement_has_help(capsys):
         assert f"  {name} " in listed
         with pytest.raises(SystemExit) as done:
             evaluation([name, "--help"])
-        assert done.value.code == 0 and importlib.import_module(f"garface.evaluation.{name}").__doc__[:40] in capsys.readouterr().out
+        assert done.value.code == 0
+        assert importlib.import_module(f"garface.evaluation.{name}").__doc__[:40] in capsys.readouterr().out
     assert evaluation([]) == evaluation(["guess"]) == 2
 
 
 @pytest.mark.parametrize("arguments, complaint", [
     ("photos FOLDER --limit 0", "--limit: '0' is not a whole number of at least 1"),
-    ("photos FOLDER --step 0", "--step: '0' is not a whole number of at least 1"),
-    ("photos FOLDER --rows start,foo", "--rows: 'foo' is none of mean, start, landmarks, sh, gar"),
+    ("openings_of_photos FOLDER --step 0", "--step: '0' is not a whole number of at least 1"),
+    ("openings_of_photos FOLDER --rows start,mean", "--rows: 'mean' is none of start, landmarks, sh, gar"),
     ("photos FOLDER --json FOLDER/none/a.json", "make the folder FOLDER/none first"),
     ("photos FOLDER --json FOLDER", "FOLDER is a folder"),
     ("photos FOLDER --schedule FOLDER/none.json", "none.json: no such file"),
