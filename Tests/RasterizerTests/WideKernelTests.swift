@@ -73,4 +73,33 @@ import Testing
         #expect(alone.ids == quick.ids && alone.maps == quick.maps)
         #expect(alone.moving.dNdc == quick.moving.dNdc && alone.moving.dNormals == quick.moving.dNormals)
     }
+
+    @Test(arguments: [NormalSampling.point, .area]) func plainPyramidIsTheSame(_ sampling: NormalSampling) throws {
+        let head = try PosedHead<Float>(), count = head.vertexCount, triangles = head.model.triangles
+        head.set([0.5, -0.2, 0.1, 0, 5, 0])
+        let quick = NormalPyramid<Float>(size: 64, sampling: sampling, triangles: triangles, vertexCount: count)
+        let plain = PlainNormalPyramid<Float>(size: 64, sampling: sampling, triangles: triangles, vertexCount: count)
+        // Twice: nothing of a call stays for the next.
+        for _ in 0..<2 {
+            quick.forward(ndc: head.ndc.pointer, normals: head.normals.pointer)
+            plain.forward(ndc: head.ndc.pointer, normals: head.normals.pointer)
+        }
+        func numbers(_ t: Tensor<Float>) -> [Double] { t.array.map { Double($0) } }
+        for (a, b) in zip(quick.maps, plain.maps) { #expect(a.shape == b.shape && off(numbers(a), numbers(b)) < 1e-5) }
+        var rng = RandomGenerator(seed: 8)
+        let dMaps = quick.maps.map { map -> Tensor<Float> in
+            let d = Tensor<Float>(map.shape)
+            rng.fillNormal(d)
+            return d
+        }
+        for silhouettes in [false, true] {
+            let a = (Tensor<Float>([count, 3]), Tensor<Float>([count, 3])), b = (Tensor<Float>([count, 3]), Tensor<Float>([count, 3]))
+            for _ in 0..<2 {
+                quick.backward(dMaps: dMaps, dNdc: a.0.pointer, dNormals: a.1.pointer, silhouettes: silhouettes)
+                plain.backward(dMaps: dMaps, dNdc: b.0.pointer, dNormals: b.1.pointer, silhouettes: silhouettes)
+            }
+            #expect(off(numbers(a.0), numbers(b.0)) < (silhouettes ? 5e-2 : 1e-3))
+            #expect(off(numbers(a.1), numbers(b.1)) < 1e-4)
+        }
+    }
 }

@@ -233,7 +233,7 @@ def test_landmark_files_of_every_kind(photo, result, tmp_path):
         assert done.returncode == code and word in done.stderr, done
 
 
-def test_bench_writes_its_table_as_json(tmp_path):
+def test_bench_writes_its_table_as_json(photo, tmp_path):
     file = tmp_path / "bench.json"
     done = run("bench", "head", "normals", "--size", 16, "--seconds", 0, "--json", file)
     assert done.returncode == 0 and "vertices" in done.stdout and "GFLOP/s" in done.stdout
@@ -242,8 +242,22 @@ def test_bench_writes_its_table_as_json(tmp_path):
     for row in found["rows"]:
         assert 0 < row["best_seconds"] <= row["median_seconds"] and row["repeats"] >= 5
     assert {row["group"].split(",")[0] for row in found["rows"]} == {"head", "memory", "normal maps"}
-    for wrong in (["bench", "photo"], ["bench", "nothing"], ["bench", "head", "--threads", 0], ["bench", "normals", "--size", 100]):
-        assert run(*wrong).returncode == 2
+    # The pyramid beside plain loops, by points and by areas, forward and two ways back.
+    assert [row["reference"] for row in found["rows"] if "reference" in row] == 6 * ["plain loops"]
+    # A suite named twice runs once; shares of the peak are explained; whole photos say how many there are in a second.
+    done = run("bench", "sizes", "sizes", "photo", "--photo", photo, "--share", 0.01, "--seconds", 0)
+    assert done.returncode == 0 and "Winograd" in done.stdout and "1 % of the iterations" in done.stdout
+    assert [done.stdout.count(f" {side} px, ") for side in (64, 128, 256, 512)] == 4 * [1]
+
+
+def test_bench_says_what_is_wrong_before_it_measures(tmp_path):
+    for wrong in (["photo"], ["photos"], ["nothing"], ["head", "--threads", 0], ["normals", "--size", 100], ["head", "--share", 0],
+                  ["gar", "layers", "--threads", 2], ["gar", "--configuration", "published", "--gar-weights", "a.safetensors"]):
+        assert run("bench", *wrong).returncode == 2
+    for option, value, code in (("--photo", tmp_path / "none.png", 4), ("--json", tmp_path / "none/a.json", 5), ("--json", tmp_path, 5)):
+        done = run("bench", "head", "--seconds", 60, option, value)
+        assert done.returncode == code and str(value) in done.stderr and not done.stdout
+    assert not list(tmp_path.iterdir())
 
 
 def test_edit(photo, result, tmp_path):

@@ -9,6 +9,10 @@ struct BenchRow {
     var flops: Double?
     /// Bytes that one call cannot avoid reading or writing.
     var bytes: Double?
+    /// Photos of one call.
+    var photos: Int?
+    /// The most memory in use at a time, in bytes.
+    var memory: Double?
     /// Seconds (processor time) of what it is compared with.
     var reference: (name: String, seconds: Double)?
 
@@ -20,6 +24,8 @@ struct BenchRow {
         ]
         if let flops { members.append(("gflops", .number(flops / timing.median * 1e-9))) }
         if let bytes { members.append(("gbytes_per_second", .number(bytes / timing.median * 1e-9))) }
+        if let photos { members.append(("photos_per_second", .number(Double(photos) / timing.median))) }
+        if let memory { members.append(("peak_resident_bytes", .number(memory))) }
         if let reference {
             members.append(("reference", .string(reference.name)))
             members.append(("reference_cpu_seconds", .number(reference.seconds)))
@@ -45,6 +51,9 @@ enum BenchTable {
                 cells.append(peak.map { percent(rate / $0) + " of peak" } ?? "")
             } else if let bytes = row.bytes {
                 cells += [decimal(bytes / row.timing.median * 1e-9, 1) + " GB/s", ""]
+            } else if let photos = row.photos {
+                cells.append(decimal(Double(photos) / row.timing.median, 2) + " photos/s")
+                cells.append(row.memory.map { decimal($0 * 1e-6, 0) + " MB at most" } ?? "")
             } else {
                 cells += ["", ""]
             }

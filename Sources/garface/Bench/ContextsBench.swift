@@ -1,4 +1,3 @@
-import Glibc
 import Numerics
 import Renderer
 
@@ -6,9 +5,9 @@ import Renderer
 enum ContextsBench {
     static func rows(_ gar: GAR<Float>, contexts: Int, _ clock: BenchClock) throws -> [BenchRow] {
         let works = try (0..<contexts).map { try Work(gar, seed: UInt64($0)) }
-        let group = "gar, \(gar.configuration.size) px, contexts at once, each on a thread of its own"
+        let group = "\(gar.benchName), \(gar.configuration.size) px, contexts at once, each on a thread of its own"
         let alone = clock.time { works[0].pass() }
-        let together = clock.time { inThreads(works) }
+        let together = clock.time { inThreads(contexts) { works[$0].pass() } }
         return [
             BenchRow(group: group, name: "forward, backward: 1 context", timing: alone),
             BenchRow(
@@ -17,7 +16,7 @@ enum ContextsBench {
         ]
     }
 
-    private final class Work {
+    private final class Work: @unchecked Sendable {
         private let context: GARContext<Float>
         private let wPlus, dImage, dWPlus: Tensor<Float>
         private let normals, dNormals: [Tensor<Float>]
@@ -41,20 +40,5 @@ enum ContextsBench {
             context.forward(wPlus: wPlus, normals: normals)
             context.backward(dImage: dImage, dWPlus: dWPlus, dNormals: dNormals)
         }
-    }
-
-    private static func inThreads(_ works: [Work]) {
-        var threads: [pthread_t] = []
-        for work in works {
-            var thread = pthread_t()
-            let started = pthread_create(
-                &thread, nil,
-                {
-                    Unmanaged<Work>.fromOpaque($0!).takeRetainedValue().pass()
-                    return nil
-                }, Unmanaged.passRetained(work).toOpaque())
-            if started == 0 { threads.append(thread) }
-        }
-        for thread in threads { pthread_join(thread, nil) }
     }
 }

@@ -22,9 +22,10 @@ struct GARLayer: Hashable {
 }
 
 enum GARLayers {
-    static func all(_ c: GARConfiguration) -> [GARLayer] {
+    /// Up to a picture of `size`; nil: all.
+    static func all(_ c: GARConfiguration, size: Int? = nil) -> [GARLayer] {
         var layers: [GARLayer] = []
-        for r in c.resolutions {
+        for r in c.resolutions where r <= size ?? c.size {
             let o = c.channels[r]!
             if r > 4 { layers.append(GARLayer(kind: .up3x3, inputs: c.channels[r / 2]!, outputs: o, side: r / 2)) }
             layers.append(GARLayer(kind: .same3x3, inputs: o, outputs: o, side: r))
@@ -70,7 +71,8 @@ private struct LayerRun {
     func callAsFunction(backward: Bool) { work(backward) }
 }
 
-/// Every convolution of a renderer alone, forward and towards its input.
+/// Every convolution of a renderer alone, forward and towards its input, on one thread: processor times are compared, and
+/// oneDNN wakes all of its threads for the smallest shape, which then wait for their next work in processor time.
 enum LayerBench {
     static func rows(_ configuration: GARConfiguration, batch: Int, _ clock: BenchClock) throws -> [BenchRow] {
         var seen: Set<GARLayer> = []
@@ -84,8 +86,8 @@ enum LayerBench {
             for backward in [false, true] {
                 let timing = clock.time { run(backward: backward) }
                 var row = BenchRow(
-                    group: backward ? "convolutions, towards the input" : "convolutions, forward", name: layer.name,
-                    timing: timing, flops: Double(batch) * layer.flops)
+                    group: "convolutions, \(configuration.size) px, \(backward ? "towards the input" : "forward")",
+                    name: layer.name, timing: timing, flops: Double(batch) * layer.flops)
                 row.reference = try ceiling(layer, batch, backward, clock).map { ("oneDNN alone", $0) }
                 rows.append(row)
             }

@@ -19,24 +19,14 @@ enum LoadBench {
 /// The renderer: normal maps and w+ to a picture, and the gradients back.
 enum GARBench {
     static func rows(_ gar: GAR<Float>, batch: Int, _ clock: BenchClock) throws -> [BenchRow] {
-        let c = gar.configuration
+        let c = gar.configuration, latents = Latents(gar, batch: batch, size: c.size)
+        let (wPlus, normals, noise) = (latents.wPlus, latents.normals, latents.noise)
         let context = try GARContext(gar, batch: batch)
-        var rng = RandomGenerator(seed: 1)
-        func random(_ shape: [Int]) -> Tensor<Float> {
-            let t = Tensor<Float>(shape)
-            rng.fillNormal(t)
-            return t
-        }
-        let z = random([batch, c.latentSize])
-        let wPlus = gar.wPlus(gar.map(z))
-        let normals = c.resolutions.map { random([batch, 3, $0, $0]) }
-        let noise = gar.zeroNoise()
-        let dImage = random([batch, 3, c.size, c.size])
-        let dWPlus = Tensor<Float>(wPlus.shape)
+        let dImage = latents.dImage, dWPlus = Tensor<Float>(wPlus.shape)
         let dNormals = normals.map { Tensor<Float>($0.shape) }
         let dNoise = noise.map { Tensor<Float>($0.shape) }
         let flops = Double(batch) * GARLayers.all(c).reduce(0) { $0 + $1.flops }
-        let group = "gar, \(c.size) px, \(batch) at a time, \(BenchTable.decimal(flops * 1e-9, 2)) GFLOP of convolutions"
+        let group = "\(gar.benchName), \(c.size) px, \(batch) at a time, \(BenchTable.decimal(flops * 1e-9, 2)) GFLOP of convolutions"
         func forward(_ context: GARContext<Float>) { context.forward(wPlus: wPlus, normals: normals, noise: noise) }
         func toNormals(_ context: GARContext<Float>) {
             forward(context)
@@ -73,6 +63,50 @@ enum GARBench {
     }
 }
 
+/// What a renderer turns into a picture, and a gradient to go back with, at random.
+private struct Latents {
+    let wPlus, dImage: Tensor<Float>
+    let normals, noise: [Tensor<Float>]
+
+    init(_ gar: GAR<Float>, batch: Int, size: Int) {
+        var rng = RandomGenerator(seed: 1)
+        func random(_ shape: [Int]) -> Tensor<Float> {
+            let t = Tensor<Float>(shape)
+            rng.fillNormal(t)
+            return t
+        }
+        let c = gar.configuration
+        wPlus = gar.wPlus(gar.map(random([batch, c.latentSize])))
+        normals = c.resolutions.filter { $0 <= size }.map { random([batch, 3, $0, $0]) }
+        noise = c.noiseSizes.filter { $0 <= size }.map { Tensor([1, 1, $0, $0]) }
+        dImage = random([batch, 3, size, size])
+    }
+}
+
+extension GAR {
+    /// What it is called in a table.
+    var benchName: String { source == RandomGAR.source ? "gar of random weights" : "gar" }
+}
+
+/// What an iteration costs the renderer at every size of its picture: one renderer that stops at that level.
+enum SizesBench {
+    static func rows(batch: Int, _ clock: BenchClock) throws -> [BenchRow] {
+        let gar = try RandomGAR.large.made()
+        let group = "\(gar.benchName), \(batch) at a time, forward and backward to w+, normals"
+        return try gar.configuration.resolutions.filter { $0 >= 64 }.map { size in
+            let latents = Latents(gar, batch: batch, size: size), context = try GARContext(gar, batch: batch, size: size)
+            let dWPlus = Tensor<Float>(latents.wPlus.shape), dNormals = latents.normals.map { Tensor<Float>($0.shape) }
+            let flops = 2 * Double(batch) * GARLayers.all(gar.configuration, size: size).reduce(0) { $0 + $1.flops }
+            return BenchRow(
+                group: group, name: "\(size) px, \(BenchTable.decimal(flops * 1e-9, 2)) GFLOP of convolutions",
+                timing: clock.time {
+                    context.forward(wPlus: latents.wPlus, normals: latents.normals, noise: latents.noise)
+                    context.backward(dImage: latents.dImage, dWPlus: dWPlus, dNormals: dNormals)
+                }, flops: flops)
+        }
+    }
+}
+
 /// What memory delivers: `a = b + s * c` over maps that no cache holds, as the STREAM benchmark counts its bytes.
 enum MemoryBench {
     static func triad(_ clock: BenchClock) -> BenchRow {
@@ -95,7 +129,8 @@ enum HeadBench {
         }
         let identity = random([head.identityCount]), expression = random([head.expressionCount])
         let vertices = Tensor<Float>([head.vertexCount, 3]), normals = Tensor<Float>([head.vertexCount, 3])
-        let dNormals = random([head.vertexCount, 3]), dVertices = random([head.vertexCount, 3])
+        let dNormals = random([head.vertexCount, 3]), dGiven = random([head.vertexCount, 3])
+        let dPoints = random([head.landmarks.count, 3]), dVertices = Tensor<Float>([head.vertexCount, 3])
         let dIdentity = Tensor<Float>([head.identityCount]), dExpression = Tensor<Float>([head.expressionCount])
         let normalsOf = VertexNormals<Float>(
             topology: MeshTopology(triangles: head.triangles, vertexCount: head.vertexCount))
@@ -104,7 +139,10 @@ enum HeadBench {
         let group = "head, \(head.vertexCount) vertices, \(head.identityCount) + \(head.expressionCount) coefficients"
         let evaluator = HeadEvaluator(head)      // heads of every geometry
         func mesh() { evaluator.forward(identity: identity.pointer, expression: expression.pointer, into: vertices.pointer) }
+        // Gradients by vertices, normals and landmarks to those by the coefficients.
         func back() {
+            dVertices.copy(from: dGiven)
+            head.landmarks.backward(dPoints.pointer, dVertices: dVertices.pointer)
             normalsOf.backward(
                 vertices.pointer, normals: normals.pointer, dNormals: dNormals.pointer, dVertices: dVertices.pointer)
             evaluator.backward(dVertices.pointer, dIdentity: dIdentity.pointer, dExpression: dExpression.pointer)
@@ -128,67 +166,54 @@ enum HeadBench {
     }
 }
 
-/// The pyramid of normal maps, sampled once per pixel and by areas.
+/// The pyramid of normal maps, sampled once per pixel and by areas, and the same by plain loops.
 enum NormalsBench {
     static func rows(_ head: HeadModel<Float>, size: Int, _ clock: BenchClock) throws -> [BenchRow] {
-        let frame = AlignedFrame()
-        let ndc = Tensor<Float>([head.vertexCount, 3]), normals = Tensor<Float>([head.vertexCount, 3])
-        frame.forward(head.mean.pointer, count: head.vertexCount, pose: HeadPose(yaw: 0.3), into: ndc.pointer)
-        VertexNormals(topology: MeshTopology(triangles: head.triangles, vertexCount: head.vertexCount))
-            .forward(ndc.pointer, into: normals.pointer)
+        let frame = AlignedFrame(), (triangles, count) = (head.triangles, head.vertexCount)
+        let ndc = Tensor<Float>([count, 3]), normals = Tensor<Float>([count, 3])
+        frame.forward(head.mean.pointer, count: count, pose: HeadPose(yaw: 0.3), into: ndc.pointer)
+        VertexNormals(topology: MeshTopology(triangles: triangles, vertexCount: count)).forward(ndc.pointer, into: normals.pointer)
         let dNdc = Tensor<Float>(ndc.shape), dNormals = Tensor<Float>(ndc.shape)
         var rows: [BenchRow] = []
         var rng = RandomGenerator(seed: 1)
         for sampling in [NormalSampling.point, .area] {
-            let pyramid = NormalPyramid<Float>(
-                size: size, sampling: sampling, triangles: head.triangles, vertexCount: head.vertexCount)
+            let pyramid = NormalPyramid<Float>(size: size, sampling: sampling, triangles: triangles, vertexCount: count)
+            let plain = PlainNormalPyramid<Float>(size: size, sampling: sampling, triangles: triangles, vertexCount: count)
             let dMaps = pyramid.maps.map { map in
                 let t = Tensor<Float>(map.shape)
                 rng.fillNormal(t)
                 return t
             }
-            let group = "normal maps, 4 to \(size) px, \(sampling.rawValue) sampling, \(head.triangles.count / 3) triangles"
-            rows.append(
-                BenchRow(
-                    group: group, name: "forward",
-                    timing: clock.time { pyramid.forward(ndc: ndc.pointer, normals: normals.pointer) }))
-            for silhouettes in [false, true] {
-                rows.append(
-                    BenchRow(
-                        group: group, name: silhouettes ? "backward with silhouettes" : "backward",
-                        timing: clock.time {
-                            pyramid.backward(
-                                dMaps: dMaps, dNdc: dNdc.pointer, dNormals: dNormals.pointer, silhouettes: silhouettes)
-                        }))
+            let group = "normal maps, 4 to \(size) px, \(sampling.rawValue) sampling, \(triangles.count / 3) triangles"
+            func compare(_ name: String, _ quick: () -> Void, _ plain: () -> Void) {
+                let theirs = BenchRow(group: group, name: "\(name), plain loops", timing: clock.time(plain))
+                var ours = BenchRow(group: group, name: name, timing: clock.time(quick))
+                ours.reference = ("plain loops", theirs.timing.cpuSeconds)
+                rows += [ours, theirs]
             }
-            let plain = RasterBuffer<Float>(width: pyramid.buffers.last!.width, height: pyramid.buffers.last!.height)
+            compare(
+                "forward", { pyramid.forward(ndc: ndc.pointer, normals: normals.pointer) },
+                { plain.forward(ndc: ndc.pointer, normals: normals.pointer) })
+            for silhouettes in [false, true] {
+                compare(
+                    silhouettes ? "backward with silhouettes" : "backward",
+                    {
+                        pyramid.backward(
+                            dMaps: dMaps, dNdc: dNdc.pointer, dNormals: dNormals.pointer, silhouettes: silhouettes)
+                    },
+                    {
+                        plain.backward(
+                            dMaps: dMaps, dNdc: dNdc.pointer, dNormals: dNormals.pointer, silhouettes: silhouettes)
+                    })
+            }
+            let largest = RasterBuffer<Float>(width: pyramid.buffers.last!.width, height: pyramid.buffers.last!.height)
             rows.append(
                 BenchRow(
                     group: group, name: "triangles of the largest map",
                     timing: clock.time {
-                        rasterize(
-                            vertices: ndc.pointer, vertexCount: head.vertexCount, triangles: head.triangles, into: plain)
+                        rasterize(vertices: ndc.pointer, vertexCount: count, triangles: triangles, into: largest)
                     }))
         }
         return rows
-    }
-}
-
-/// A photo to a result.
-enum PhotoBench {
-    static func rows(_ models: ModelOptions, photo: RGBImage, threads: Int, _ clock: BenchClock) throws -> [BenchRow] {
-        let reconstructor = try Reconstructor(models.load())
-        let group = "photo of \(photo.width) x \(photo.height) px"
-        func time(_ renderer: ReconstructionRenderer, _ name: String) throws -> BenchRow {
-            var options = ReconstructionOptions()
-            options.renderer = renderer
-            options.threads = threads
-            return BenchRow(
-                group: group, name: name, timing: try clock.time { _ = try reconstructor.reconstruct(photo, options: options) })
-        }
-        return [
-            try time(.startOnly, "start: find, align, invert"), try time(.landmarksOnly, "landmarks"),
-            try time(.gar, "whole: refined through GAR"),
-        ]
     }
 }

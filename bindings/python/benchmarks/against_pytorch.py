@@ -3,17 +3,19 @@
 usage: python bindings/python/benchmarks/against_pytorch.py [--gar FILE] [--head FILE] [--threads N] [--json FILE]
 
 Renderers: the weights given, and random ones of the published 256 px configuration (channel multiplier 2). PyTorch runs
-this project's module in its quicker memory format. Both sides take turns, so that a busy machine slows both; the median
-and the least of the repeats are printed, and their ratio.
+this project's module in its quicker memory format. Head: the same work by numpy, checked to give the same first. Both
+sides take turns, so that a busy machine slows both; the median and the least of the repeats are printed, and their ratio.
 """
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 
 import numpy as np
 import torch
+from safetensors import safe_open
 
 import garface
 from garface.training.export import save
@@ -21,6 +23,13 @@ from garface.training.networks import Generator, channels_last, load_gar_file, p
 
 PUBLISHED = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128}
 MODELS = os.path.join(os.path.dirname(__file__), "..", "..", "..", "Sources", "CDefaultModels", "models")
+
+
+def fix_threads(count):
+    """Starts the program anew where BLAS and OpenMP would take another number of threads: they read it when they are loaded."""
+    wanted = {k: str(count) for k in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")}
+    if any(os.environ.get(k) != v for k, v in wanted.items()):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | wanted)
 
 
 def take_turns(works, seconds, repeats):
@@ -99,50 +108,105 @@ def published(folder):
     return path
 
 
+class NumpyHead:
+    """Vertices, normals and landmarks, and their gradients to the coefficients, by plain numpy in single precision."""
+
+    def __init__(self, path):
+        with safe_open(path, "np") as f:
+            data = {k: f.get_tensor(k) for k in f.keys()}
+        self.mean, self.triangles = data["mean"].astype(np.float32), data["triangles"].astype(np.int64)
+        self.basis = np.concatenate([data["identity"], data["expression"]]).astype(np.float32)
+        self.basis = self.basis.reshape(len(self.basis), -1)
+        self.corners, self.weights = data["landmark_triangles"].astype(np.int64), data["landmark_barycentrics"][..., None]
+        self.weights = self.weights.astype(np.float32)
+
+    def vertices(self, coefficients):
+        return self.mean + (coefficients @ self.basis).reshape(-1, 3)
+
+    def to_vertices(self, indices, values):
+        """Sums of the rows of `values` (N, 3) at the vertices `indices` (N)."""
+        return np.stack([np.bincount(indices, values[:, c], len(self.mean)) for c in range(3)], 1).astype(np.float32)
+
+    def sides(self, v):
+        a, b, c = (v[self.triangles[:, k]] for k in range(3))
+        return b - a, c - a
+
+    def normals(self, v):
+        """Unit normals (V, 3), and the lengths they had before."""
+        cross = np.cross(*self.sides(v))
+        total = sum(self.to_vertices(self.triangles[:, k], cross) for k in range(3))
+        length = np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
+        return total / length, length
+
+    def normals_backward(self, v, n, length, d_normals):
+        first, second = self.sides(v)
+        d_total = (d_normals - n * (n * d_normals).sum(1, keepdims=True)) / length
+        d_cross = sum(d_total[self.triangles[:, k]] for k in range(3))
+        d_first, d_second = np.cross(second, d_cross), np.cross(d_cross, first)
+        return sum(self.to_vertices(self.triangles[:, k], d) for k, d in enumerate((-d_first - d_second, d_first, d_second)))
+
+    def landmarks(self, v):
+        return (v[self.corners] * self.weights).sum(1)
+
+    def landmarks_backward(self, d_points):
+        return self.to_vertices(self.corners.ravel(), (d_points[:, None] * self.weights).reshape(-1, 3))
+
+    def forward(self, coefficients):
+        v = self.vertices(coefficients)
+        return v, *self.normals(v), self.landmarks(v)
+
+    def both(self, coefficients, d_vertices, d_normals, d_points):
+        v, n, length, points = self.forward(coefficients)
+        d = d_vertices + self.normals_backward(v, n, length, d_normals) + self.landmarks_backward(d_points)
+        return v, n, points, self.basis @ d.ravel()
+
+
 def head(table, path, a):
     """Vertices, normals and landmarks, and their gradients, against numpy."""
-    model = garface.HeadModel(path)
+    model, theirs = garface.HeadModel(path), NumpyHead(path)
     rng = np.random.default_rng(0)
-    identity = rng.normal(size=80).astype(np.float32)
+    identity = rng.normal(size=model.identity_count).astype(np.float32)
     expression = rng.uniform(0, 0.5, len(model.expression_names)).astype(np.float32)
-    mean, tri = model.evaluate(), model.triangles.astype(np.int64)
-    units = [model.evaluate(identity=np.eye(80, dtype=np.float32)[k]) - mean for k in range(80)]
-    units += [model.evaluate(expression=np.eye(len(expression), dtype=np.float32)[k]) - mean for k in range(len(expression))]
-    basis = np.stack(units).reshape(len(units), -1)
     coefficients = np.concatenate([identity, expression])
-    g = rng.normal(size=mean.shape).astype(np.float32)
+    d_vertices, d_normals = rng.normal(size=(2, *theirs.mean.shape)).astype(np.float32)
+    d_points = rng.normal(size=(68, 3)).astype(np.float32)
 
-    def normals_of(v):
-        a_, b_, c_ = v[tri[:, 0]], v[tri[:, 1]], v[tri[:, 2]]
-        face = np.cross(b_ - a_, c_ - a_)
-        total = np.stack([sum(np.bincount(tri[:, k], face[:, c], len(v)) for k in range(3)) for c in range(3)], 1)
-        return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
-
-    def plain():
-        v = mean + (coefficients @ basis).reshape(-1, 3)
-        return v, normals_of(v)
-
-    def ours():
+    def ours_forward():
         v = model.evaluate(identity, expression)
         return v, model.normals(v), model.landmarks(v)
-    assert np.abs(plain()[0] - ours()[0]).max() < 1e-2 and np.abs(plain()[1] - ours()[1]).max() < 1e-2
+
+    def ours_both():
+        v, n, points = ours_forward()
+        d = d_vertices + model.normals_backward(v, d_normals) + model.landmarks_backward(d_points)
+        return v, n, points, np.concatenate(model.evaluate_backward(d))
+
+    def theirs_both():
+        return theirs.both(coefficients, d_vertices, d_normals, d_points)
+    for name, mine, other in zip(("vertices", "normals", "landmarks", "gradients"), ours_both(), theirs_both()):
+        off = np.linalg.norm(mine - other) / np.linalg.norm(other)
+        print(f"head: {name} differ by {off:.1e} of their norm")
+        assert off < 1e-4, name
     table.add("head: vertices", take_turns(
-        {"garface": lambda: model.evaluate(identity, expression),
-         "numpy": lambda: mean + (coefficients @ basis).reshape(-1, 3)}, a.seconds, a.repeats))
-    table.add("head: vertices, normals, landmarks", take_turns({"garface": ours, "numpy": plain}, a.seconds, a.repeats))
+        {"garface": lambda: model.evaluate(identity, expression), "numpy": lambda: theirs.vertices(coefficients)},
+        a.seconds, a.repeats))
+    table.add("head: vertices, normals, landmarks", take_turns(
+        {"garface": ours_forward, "numpy": lambda: theirs.forward(coefficients)}, a.seconds, a.repeats))
+    table.add("head: the same and their gradients", take_turns({"garface": ours_both, "numpy": theirs_both}, a.seconds, a.repeats))
     table.add("head: gradient to the coefficients", take_turns(
-        {"garface": lambda: model.evaluate_backward(g), "numpy": lambda: basis @ g.ravel()}, a.seconds, a.repeats))
+        {"garface": lambda: model.evaluate_backward(d_vertices), "numpy": lambda: theirs.basis @ d_vertices.ravel()},
+        a.seconds, a.repeats))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gar", default=os.path.join(MODELS, "gar.safetensors"), help="renderer (safetensors)")
-    parser.add_argument("--head", help="head model (safetensors); default: the one inside the library")
+    parser.add_argument("--head", default=os.path.join(MODELS, "head.safetensors"), help="head model (safetensors), a linear one")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3, help="time for each comparison")
     parser.add_argument("--repeats", type=int, default=5, help="at least so many repeats")
     parser.add_argument("--json", help="file for the results")
     a = parser.parse_args()
+    fix_threads(a.threads)
     torch.set_num_threads(a.threads)
     garface.set_thread_count(a.threads)
     table = Table()
