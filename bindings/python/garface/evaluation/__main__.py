@@ -1,8 +1,9 @@
 """One entry for the measurements: python -m garface.evaluation MEASUREMENT ..."""
 from __future__ import annotations
 
-import importlib
 import sys
+
+from garface import _programs
 
 MEASUREMENTS = {
     "photos": "landmark error on annotated photos",
@@ -18,29 +19,9 @@ MEASUREMENTS = {
 }
 
 
-def usage() -> str:
-    lines = [str(__doc__), "Measurements (each has --help):"]
-    return "\n".join(lines + [f"  {name:20s} {what}" for name, what in MEASUREMENTS.items()])
-
-
 def main(argv: list[str] | None = None) -> int:
-    argv = sys.argv[1:] if argv is None else list(argv)
-    if not argv or argv[0] in ("-h", "--help"):
-        print(usage())
-        return 0 if argv else 2
-    if argv[0] not in MEASUREMENTS:
-        print(f"no measurement {argv[0]!r}\n{usage()}", file=sys.stderr)
-        return 2
-    module = importlib.import_module(f"garface.evaluation.{argv[0]}")
-    before, sys.argv = sys.argv, [f"garface.evaluation {argv[0]}", *argv[1:]]
-    try:
-        module.main()
-    except (ValueError, OSError) as problem:      # what can be put right by whoever gave the command
-        print(f"garface.evaluation {argv[0]}: {problem}", file=sys.stderr)
-        return 1
-    finally:
-        sys.argv = before
-    return 0
+    programs = {name: (name, what) for name, what in MEASUREMENTS.items()}
+    return _programs.run("garface.evaluation", __doc__, "measurement", programs, argv)
 
 
 if __name__ == "__main__":

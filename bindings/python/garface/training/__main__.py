@@ -1,6 +1,7 @@
 """One entry for the training programs: python -m garface.training PROGRAM ... (or torchrun -m garface.training PROGRAM)."""
-import importlib
 import sys
+
+from .. import _programs
 
 PROGRAMS = {
     "prepare": ("prepare", "a folder of photos with landmarks or fits to a packed set"),
@@ -19,28 +20,8 @@ PROGRAMS = {
 }
 
 
-def usage():
-    lines = [__doc__, "Programs (each has --help):"]
-    return "\n".join(lines + [f"  {name:18s} {what}" for name, (_, what) in PROGRAMS.items()])
-
-
 def main(argv=None):
-    argv = sys.argv[1:] if argv is None else list(argv)
-    if not argv or argv[0] in ("-h", "--help"):
-        print(usage())
-        return 0 if argv else 2
-    if argv[0] not in PROGRAMS:
-        print(f"no program {argv[0]!r}\n{usage()}", file=sys.stderr)
-        return 2
-    module = importlib.import_module("." + PROGRAMS[argv[0]][0], __package__)
-    before, sys.argv = sys.argv, [f"garface.training {argv[0]}", *argv[1:]]
-    try:
-        return module.main()
-    except (ValueError, OSError, FloatingPointError) as problem:      # whoever gave the command can put it right
-        print(f"garface.training {argv[0]}: {problem}", file=sys.stderr)
-        return 1
-    finally:
-        sys.argv = before
+    return _programs.run("garface.training", __doc__, "program", PROGRAMS, argv)
 
 
 if __name__ == "__main__":
