@@ -7,6 +7,7 @@ package struct LandmarkEnergy {
     package let identityCount, expressionCount: Int
     let observed: LandmarkObservations
     let weights: FitWeights
+    private let sights: [Sight]
     /// Which unknowns this stage moves.
     let free: [Bool]
     let identityStart, expressionStart: [Double]
@@ -20,6 +21,7 @@ package struct LandmarkEnergy {
         (identityCount, expressionCount) = (ni, ne)
         self.observed = observed
         weights = stage.weights
+        sights = Self.sights(observed, openings: stage.weights.openings)
         func filled(_ a: [Float], _ n: Int, _ value: Double) -> [Double] {
             (0..<n).map { $0 < a.count ? Double(a[$0]) : value }
         }
@@ -60,13 +62,13 @@ package struct LandmarkEnergy {
         }
     }
 
-    private var sights: [Sight] {
+    private static func sights(_ observed: LandmarkObservations, openings: Float) -> [Sight] {
         let points = (0..<68).map { Sight(first: $0, second: nil, weight: Double(observed.weights[$0])) }
         let gaps = Openings.pairs.map { upper, lower in
             Sight(
                 first: upper, second: lower,
                 weight: Openings.weight(
-                    Double(observed.weights[upper]), Double(observed.weights[lower]), precision: Double(weights.openings)))
+                    Double(observed.weights[upper]), Double(observed.weights[lower]), precision: Double(openings)))
         }
         return (points + gaps).filter { $0.weight != 0 }
     }
@@ -112,7 +114,7 @@ package struct LandmarkEnergy {
         let r = Rotation.matrix(yaw: x[0], pitch: x[1], roll: x[2])
         let dr = Rotation.derivatives(yaw: x[0], pitch: x[1], roll: x[2])
         let s = Double.exponential(x[3])
-        let sights = sights, rows = 2 * sights.count
+        let rows = 2 * sights.count
         var jacobian = [Double](repeating: 0, count: rows * n)
         var weighted = [Double](repeating: 0, count: rows)
         let width = 3 * points.count, basis = points.basis(at: x[6...])
