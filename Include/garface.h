@@ -72,8 +72,10 @@
  * Landmarks    The 68 Multi-PIE / iBUG points in published order: 0-16 jaw from the subject's
  *              right ear to the left, 17-21 right brow, 22-26 left brow, 27-30 nose bridge, 31-35
  *              nose base, 36-41 right eye, 42-47 left eye, 48-59 outer lip, 60-67 inner lip.
- *              Static points sit at fixed places of the mesh; contour points are the same, but
- *              the jaw (0-16) follows the outline that is visible in the photo, as people mark it.
+ *              Landmarks are where people mark them in photos: at the places that the model's file
+ *              names for that, and the jaw (0-16) on the outline that is visible. Static landmarks
+ *              are the head model's own, fixed places of the mesh: those of the default head lie up
+ *              to 9 mm from where people mark the same points, at the ends of the jaw and on brows.
  *              Five points, where they are accepted: right eye centre, left eye centre, nose tip,
  *              right and left mouth corner (the subject's right, which is left in the picture).
  *              See gar_landmark_scheme for the points of dlib and MediaPipe. Whatever gave them, the
@@ -180,7 +182,7 @@ enum {
 /* Which files are written to a folder: a sum of these. */
 enum {
     GAR_WRITE_PARAMETERS = 1, /* parameters.json and parameters.safetensors */
-    GAR_WRITE_LANDMARKS = 2,  /* landmarks.pts (visible contour), landmarks_static.pts, landmarks.json */
+    GAR_WRITE_LANDMARKS = 2,  /* landmarks.pts (as people mark them), landmarks_static.pts, landmarks.json */
     GAR_WRITE_OBJ = 4,        /* head_posed.obj and head_neutral.obj, mm */
     GAR_WRITE_PLY = 8,        /* head_posed.ply and head_neutral.ply, mm */
     GAR_WRITE_MAPS = 16,      /* normals.png, depth.png and parts.png on the photo's pixels; uv_normals.png,
@@ -471,9 +473,9 @@ enum {
                                         depth, in pixels too, grows towards the viewer */
     GAR_ARRAY_WPLUS = 4,             /* [R, L] styles of the renderer; may be absent */
     GAR_ARRAY_NOISE = 5,             /* [M] noise maps, coarse to fine; may be absent */
-    GAR_ARRAY_LANDMARKS = 6,         /* [68, 2] photo pixels, the jaw on the visible contour */
-    GAR_ARRAY_LANDMARKS_STATIC = 7,  /* [68, 2] photo pixels, fixed to the surface */
-    GAR_ARRAY_LANDMARKS_3D = 8,      /* [68, 3] fixed to the surface, model space, mm */
+    GAR_ARRAY_LANDMARKS = 6,         /* [68, 2] photo pixels, as people mark them: the jaw on the visible contour */
+    GAR_ARRAY_LANDMARKS_STATIC = 7,  /* [68, 2] photo pixels, the model's own, fixed to the surface */
+    GAR_ARRAY_LANDMARKS_3D = 8,      /* [68, 3] the model's own, model space, mm */
     GAR_ARRAY_VERTICES = 9,          /* [V, 3] with expression, model space, mm */
     GAR_ARRAY_VERTICES_POSED = 10,   /* [V, 3] with expression, camera space (R p), mm */
     GAR_ARRAY_VERTICES_NEUTRAL = 11, /* [V, 3] without expression, model space, mm */
@@ -625,8 +627,8 @@ typedef struct gar_tracked_frame {
 
 /* Fetches the next frame that is ready, in order.
  *
- * expression, landmarks, landmarks_static  optional: [E], and [68, 2] photo pixels with the jaw on the visible
- *           contour and fixed to the surface; written
+ * expression, landmarks, landmarks_static  optional: [E], and [68, 2] photo pixels, as people mark them and the
+ *           head model's own; written
  * Errors    GAR_INVALID_ARGUMENT where none is ready, GAR_BUSY. Since 0.1. */
 gar_status gar_tracker_pop(
     gar_tracker *tracker, gar_tracked_frame *frame, float *expression, float *landmarks,
@@ -838,8 +840,8 @@ gar_status gar_head_normals(const gar_head *head, const float *vertices, float *
 gar_status gar_head_normals_backward(
     const gar_head *head, const float *vertices, const float *d_normals, float *d_vertices);
 
-/* The 68 static landmarks [68, 3] of vertices [V, 3], in the space of the vertices. Any thread.
- * Since 0.1. */
+/* The head model's own 68 landmarks [68, 3] of vertices [V, 3], fixed places of the mesh, in the space of
+ * the vertices. Any thread. Since 0.1. */
 gar_status gar_head_landmarks(const gar_head *head, const float *vertices, float *landmarks);
 
 /* The gradient of a loss by the vertices [V, 3], written, given its gradient by the landmarks
@@ -847,8 +849,8 @@ gar_status gar_head_landmarks(const gar_head *head, const float *vertices, float
 gar_status gar_head_landmarks_backward(
     const gar_head *head, const float *d_landmarks, float *d_vertices);
 
-/* The 68 landmarks [68, 3] with the jaw on the outline that is visible in a pose (degrees), in the
- * space of the vertices, which is model space. Any thread. Since 0.1. */
+/* The 68 landmarks [68, 3] where people mark them, the jaw on the outline that is visible in a pose
+ * (degrees), in the space of the vertices, which is model space. Any thread. Since 0.1. */
 gar_status gar_head_landmarks_contour(
     const gar_head *head, const float *vertices, float yaw, float pitch, float roll,
     float *landmarks);

@@ -1,7 +1,8 @@
 import Glibc
 import Numerics
 
-/// The jaw line as a person would mark it in a picture: on the visible contour.
+/// The 68 points as a person would mark them in a picture: at the places that people mark, and the jaw line on the visible
+/// contour.
 ///
 /// The first 17 landmarks run along the jaw from the subject's right ear to the left. On a turned head the jaw line of the
 /// far side hides behind the cheek, and annotators mark the cheek's outline instead. For each jaw landmark this type holds a
@@ -26,7 +27,7 @@ public struct ContourLines: Sendable {
 
     /// Traces the lines on the mean head. A landmark whose line cannot be traced keeps its static place.
     public init<T: Scalar>(_ model: HeadModel<T>) {
-        base = model.landmarks
+        base = model.annotatedLandmarks
         table = model.contourTable
         if table != nil {
             lines = []

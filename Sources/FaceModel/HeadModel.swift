@@ -24,6 +24,8 @@ public final class HeadModel<T: Scalar>: Sendable {
     public let partNames: [String]
     /// The 68 Multi-PIE/iBUG points, fixed to the surface.
     public let landmarks: LandmarkEmbedding
+    /// The places that people mark as the 68 points in photographs; `landmarks` where the file does not say.
+    public let annotatedLandmarks: LandmarkEmbedding
     /// What the expression coefficients may be: see `ExpressionPrior`.
     public let expressionPrior: ExpressionPrior
     /// Prior precision per expression, 1 for most.
@@ -77,6 +79,7 @@ public final class HeadModel<T: Scalar>: Sendable {
         triangles = try header.triangles(file)
         part = try header.parts(file)
         landmarks = try header.landmarks(file)
+        annotatedLandmarks = try header.annotatedLandmarks(file) ?? landmarks
         expressionSamples = try header.expressionSamples(file)
         expressionPrecision = try header.expressionPrecision(file).map { T($0) }
         ownTextureLayout = try header.textureLayout(file, mesh: triangles)
@@ -98,6 +101,7 @@ public final class HeadModel<T: Scalar>: Sendable {
         triangles = []
         part = vertices.map { model.part[Int($0)] }
         landmarks = LandmarkEmbedding(indices: [], weights: [])
+        annotatedLandmarks = landmarks
         mean = gathered(model.mean, vertices, leading: [])
         identityBasis = gathered(model.identityBasis, vertices, leading: [model.identityCount])
         expressionBasis = gathered(model.expressionBasis, vertices, leading: [model.expressionBasis.shape[0]])

@@ -106,16 +106,23 @@ struct HeadModelHeader {
         }
     }
 
-    func landmarks(_ file: SafetensorsFile) throws -> LandmarkEmbedding {
-        let indices = try file.integers("landmark_triangles", shape: [68, 3])
-        try checkIndices(indices, "landmark_triangles")
-        let weights: Tensor<Double> = try finite(file, "landmark_barycentrics", [68, 3])
+    func landmarks(_ file: SafetensorsFile) throws -> LandmarkEmbedding { try embedding(file, "landmark") }
+
+    /// Where people mark the landmarks; nil where the file does not say.
+    func annotatedLandmarks(_ file: SafetensorsFile) throws -> LandmarkEmbedding? {
+        file.shape("annotated_triangles") == nil ? nil : try embedding(file, "annotated")
+    }
+
+    private func embedding(_ file: SafetensorsFile, _ prefix: String) throws -> LandmarkEmbedding {
+        let indices = try file.integers("\(prefix)_triangles", shape: [68, 3])
+        try checkIndices(indices, "\(prefix)_triangles")
+        let weights: Tensor<Double> = try finite(file, "\(prefix)_barycentrics", [68, 3])
         for i in 0..<68 {
             let sum = weights[3 * i] + weights[3 * i + 1] + weights[3 * i + 2]
             guard abs(sum - 1) < 1e-3 else {
                 throw GarfaceError(
                     .malformedFile,
-                    "\(name): the barycentrics of landmark \(i) in \"landmark_barycentrics\" sum to \(sum), not 1.")
+                    "\(name): the barycentrics of landmark \(i) in \"\(prefix)_barycentrics\" sum to \(sum), not 1.")
             }
         }
         return LandmarkEmbedding(indices: indices, weights: weights.array)

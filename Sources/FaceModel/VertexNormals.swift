@@ -20,8 +20,12 @@ public final class VertexNormals<T: Scalar> {
 
     /// From `vertices` `[V,3]` writes `normals` `[V,3]`.
     public func forward(_ vertices: UnsafePointer<T>, into normals: UnsafeMutablePointer<T>) {
-        faceCrossProducts(vertices, topology.triangles, faceNormals.pointer)
-        gatherNormals(topology.start, topology.corners, faceNormals.pointer, normals, inverseLengths.pointer)
+        inRanges(topology.triangles.count / 3, least: Self.leastShared) {
+            faceCrossProducts(vertices, topology.triangles, $0, faceNormals.pointer)
+        }
+        inRanges(topology.vertexCount, least: Self.leastShared) {
+            gatherNormals(topology.start, topology.corners, $0, faceNormals.pointer, normals, inverseLengths.pointer)
+        }
     }
 
     /// Adds to `dVertices` what `dNormals` says. `vertices` and `normals` are those of the last `forward`.
@@ -29,17 +33,28 @@ public final class VertexNormals<T: Scalar> {
         _ vertices: UnsafePointer<T>, normals: UnsafePointer<T>, dNormals: UnsafePointer<T>,
         dVertices: UnsafeMutablePointer<T>
     ) {
-        normalizeBackward(normals, dNormals, inverseLengths.pointer, topology.vertexCount, dSums.pointer)
-        cornerGradients(vertices, topology.triangles, dSums.pointer, dCorners.pointer)
-        gatherCorners(topology.start, topology.corners, dCorners.pointer, dVertices)
+        inRanges(topology.vertexCount, least: Self.leastShared) {
+            normalizeBackward(normals, dNormals, inverseLengths.pointer, $0, dSums.pointer)
+        }
+        inRanges(topology.triangles.count / 3, least: Self.leastShared) {
+            cornerGradients(vertices, topology.triangles, $0, dSums.pointer, dCorners.pointer)
+        }
+        inRanges(topology.vertexCount, least: Self.leastShared) {
+            gatherCorners(topology.start, topology.corners, $0, dCorners.pointer, dVertices)
+        }
     }
+
+    /// Fewer vertices or triangles are no work for a second thread.
+    private static var leastShared: Int { 2000 }
 }
 
 @_specialize(where T == Float)
 @_specialize(where T == Double)
-func faceCrossProducts<T: Scalar>(_ v: UnsafePointer<T>, _ triangles: [Int32], _ face: UnsafeMutablePointer<T>) {
+func faceCrossProducts<T: Scalar>(
+    _ v: UnsafePointer<T>, _ triangles: [Int32], _ range: Range<Int>, _ face: UnsafeMutablePointer<T>
+) {
     triangles.withUnsafeBufferPointer { tri in
-        for t in 0..<tri.count / 3 {
+        for t in range {
             let a = v + 3 &* Int(tri[3 &* t]), b = v + 3 &* Int(tri[3 &* t &+ 1]), c = v + 3 &* Int(tri[3 &* t &+ 2])
             let ux = b[0] - a[0], uy = b[1] - a[1], uz = b[2] - a[2]
             let wx = c[0] - a[0], wy = c[1] - a[1], wz = c[2] - a[2]
@@ -53,14 +68,14 @@ func faceCrossProducts<T: Scalar>(_ v: UnsafePointer<T>, _ triangles: [Int32], _
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func gatherNormals<T: Scalar>(
-    _ start: [Int32], _ corners: [Int32], _ face: UnsafePointer<T>, _ normals: UnsafeMutablePointer<T>,
+    _ start: [Int32], _ corners: [Int32], _ range: Range<Int>, _ face: UnsafePointer<T>, _ normals: UnsafeMutablePointer<T>,
     _ inverseLengths: UnsafeMutablePointer<T>
 ) {
     // Below this squared length a sum is rounding noise; far under any real triangle in mm or NDC.
     let smallest: T = 1e-30
     start.withUnsafeBufferPointer { start in
         corners.withUnsafeBufferPointer { corners in
-            for v in 0..<start.count - 1 {
+            for v in range {
                 var x: T = 0, y: T = 0, z: T = 0
                 for k in Int(start[v])..<Int(start[v &+ 1]) {
                     let f = face + 3 &* Int(UInt32(bitPattern: corners[k]) / 3)
@@ -83,10 +98,10 @@ func gatherNormals<T: Scalar>(
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func normalizeBackward<T: Scalar>(
-    _ n: UnsafePointer<T>, _ dn: UnsafePointer<T>, _ inverseLengths: UnsafePointer<T>, _ count: Int,
+    _ n: UnsafePointer<T>, _ dn: UnsafePointer<T>, _ inverseLengths: UnsafePointer<T>, _ range: Range<Int>,
     _ ds: UnsafeMutablePointer<T>
 ) {
-    for v in 0..<count {
+    for v in range {
         let i = 3 &* v
         let dot = n[i] * dn[i] + n[i &+ 1] * dn[i &+ 1] + n[i &+ 2] * dn[i &+ 2]
         let inverse = inverseLengths[v]
@@ -100,10 +115,11 @@ func normalizeBackward<T: Scalar>(
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func cornerGradients<T: Scalar>(
-    _ v: UnsafePointer<T>, _ triangles: [Int32], _ ds: UnsafePointer<T>, _ corners: UnsafeMutablePointer<T>
+    _ v: UnsafePointer<T>, _ triangles: [Int32], _ range: Range<Int>, _ ds: UnsafePointer<T>,
+    _ corners: UnsafeMutablePointer<T>
 ) {
     triangles.withUnsafeBufferPointer { tri in
-        for t in 0..<tri.count / 3 {
+        for t in range {
             let ia = 3 &* Int(tri[3 &* t]), ib = 3 &* Int(tri[3 &* t &+ 1]), ic = 3 &* Int(tri[3 &* t &+ 2])
             let gx = ds[ia] + ds[ib] + ds[ic]
             let gy = ds[ia &+ 1] + ds[ib &+ 1] + ds[ic &+ 1]
@@ -130,11 +146,11 @@ func cornerGradients<T: Scalar>(
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func gatherCorners<T: Scalar>(
-    _ start: [Int32], _ corners: [Int32], _ values: UnsafePointer<T>, _ sums: UnsafeMutablePointer<T>
+    _ start: [Int32], _ corners: [Int32], _ range: Range<Int>, _ values: UnsafePointer<T>, _ sums: UnsafeMutablePointer<T>
 ) {
     start.withUnsafeBufferPointer { start in
         corners.withUnsafeBufferPointer { corners in
-            for v in 0..<start.count - 1 {
+            for v in range {
                 var x: T = 0, y: T = 0, z: T = 0
                 for k in Int(start[v])..<Int(start[v &+ 1]) {
                     let f = values + 3 &* Int(corners[k])

@@ -44,5 +44,11 @@ public func inParts(_ parts: Int, _ work: (Int) -> Void) {
     }
 }
 
+/// Calls `work` with ranges that make up 0..<count, on several threads where that was asked for and each gets `least` at least.
+public func inRanges(_ count: Int, least: Int, _ work: (Range<Int>) -> Void) {
+    let parts = max(1, min(partCount(), count / max(1, least)))
+    inParts(parts) { work(count * $0 / parts..<count * ($0 + 1) / parts) }
+}
+
 /// In how many parts work is to be cut: the thread count that was set.
 public func partCount() -> Int { max(1, currentThreadCount()) }

@@ -18,6 +18,27 @@ let head: HeadModel<Double>? = try? HeadModel<Double>.embedded()
         #expect(points[3 * 30 + 2] > 65 && points[3 * 8 + 1] < -80 && points[3 * 16] > 70 && points[0] < -70)
     }
 
+    /// People mark the ends of the jaw and the brows lower, and keep to the corners of the eyes.
+    @Test func annotatedPlacesOfTheShippedHead() throws {
+        let m = try #require(head)
+        var own = [Double](repeating: 0, count: 204), marked = own
+        m.landmarks.positions(m.mean.pointer, into: &own)
+        m.annotatedLandmarks.positions(m.mean.pointer, into: &marked)
+        func fall(_ i: Int) -> Double { own[3 * i + 1] - marked[3 * i + 1] }
+        #expect([0, 16].allSatisfy { (6...13).contains(fall($0)) })
+        #expect((17...26).allSatisfy { (1...6).contains(fall($0)) })
+        #expect([36, 39, 42, 45].allSatisfy { abs(fall($0)) < 1.5 })
+        // Upper lips stay above lower ones, and every point on its half of the face.
+        #expect(zip([61, 62, 63], [67, 66, 65]).allSatisfy { marked[3 * $0 + 1] >= marked[3 * $1 + 1] })
+        #expect((0..<68).allSatisfy { abs(own[3 * $0]) < 1 || own[3 * $0] * marked[3 * $0] > 0 })
+    }
+
+    /// A file that does not say where people mark the points means its own.
+    @Test func withoutAnnotatedPlaces() throws {
+        let m = try HeadModel<Double>(file: TinyHead().file())
+        #expect(m.annotatedLandmarks.indices == m.landmarks.indices && m.annotatedLandmarks.weights == m.landmarks.weights)
+    }
+
     @Test func floatAndDoubleAgree() throws {
         let d = try #require(head), f = try HeadModel<Float>.embedded()
         let a = normals(80, seed: 1)

@@ -16,6 +16,7 @@ struct TinyHead {
     var landmarkTriangles: ([Int], [Int32]) = ([68, 3], Array(repeating: [0, 1, 2], count: 68).flatMap { $0 })
     var landmarkWeights: ([Int], [Float]) = ([68, 3], Array(repeating: [0.5, 0.25, 0.25], count: 68).flatMap { $0 })
     var samples: ([Int], [Int32])?
+    var annotated: ([Int32], [Float])?
     var without = ""
 
     func file() throws -> SafetensorsFile {
@@ -32,6 +33,10 @@ struct TinyHead {
         writer.add("triangles", triangles.0, triangles.1)
         writer.add("part", part.0, part.1)
         writer.add("landmark_triangles", landmarkTriangles.0, landmarkTriangles.1)
+        if let annotated {
+            writer.add("annotated_triangles", [68, 3], annotated.0)
+            writer.add("annotated_barycentrics", Tensor([68, 3], annotated.1))
+        }
         if let samples { writer.add("expression_samples", samples.0, samples.1) }
         return try SafetensorsFile(bytes: writer.bytes(), name: "tiny.safetensors")
     }
@@ -134,5 +139,7 @@ struct TinyHead {
         try refused(.malformedFile, "identity") { $0.identity.1[3] = .infinity }
         try refused(.malformedFile, "landmark_barycentrics") { $0.landmarkWeights.1[5] = 3 }
         try refused(.malformedFile, "expression_samples") { $0.samples = ([1, 2], [300, 0]) }
+        try refused(.malformedFile, "annotated_triangles") { $0.annotated = (Array(repeating: 99, count: 204), $0.landmarkWeights.1) }
+        try refused(.malformedFile, "annotated_barycentrics") { $0.annotated = ($0.landmarkTriangles.1, Array(repeating: 1, count: 204)) }
     }
 }

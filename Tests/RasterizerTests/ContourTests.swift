@@ -24,7 +24,7 @@ import Testing
     func points(_ head: PosedHead<Double>, _ lines: ContourLines) -> (visible: [Double], fixed: [Double]) {
         var visible = [Double](repeating: 0, count: 204), fixed = visible
         lines.embedding(head.vertices.pointer, rotation: head.pose.rotation).positions(head.ndc.pointer, into: &visible)
-        head.model.landmarks.positions(head.ndc.pointer, into: &fixed)
+        head.model.annotatedLandmarks.positions(head.ndc.pointer, into: &fixed)
         return (visible, fixed)
     }
 

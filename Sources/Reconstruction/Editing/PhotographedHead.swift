@@ -48,7 +48,7 @@ struct PhotographedHead {
         let neighbours = VertexNeighbours(triangles: mesh.triangles, vertexCount: count)
         let view = try Texture.photoView(result, image, neighbours)
         let places = Self.places(mesh, result.camera)
-        let skin = (0..<count).map { mesh.isSkin($0) }
+        let skin = mesh.isSkin
         let known = (0..<count).map { skin[$0] ? view.confidence[$0] : 0 }
         // Eyes and teeth are meshed so finely that some of their vertices seem hidden among seen ones.
         let closed = neighbours.mean(neighbours.least(neighbours.greatest(view.confidence)))
@@ -150,8 +150,9 @@ struct PhotographedHead {
     /// [V] 1 on eyes of which the photo shows so much that the rest can be told from it, 0 on closed ones.
     private static func knownEyes(_ mesh: Mesh, _ confidence: [Float]) -> [Float] {
         var share = [Float](repeating: 0, count: mesh.vertexCount)
+        let isEye = mesh.isEye
         for part in Set(mesh.part) {
-            let eye = mesh.part.indices.filter { mesh.part[$0] == part && mesh.isEye($0) }
+            let eye = isEye.indices.filter { isEye[$0] && mesh.part[$0] == part }
             guard !eye.isEmpty else { continue }
             // As much as an open eye shows.
             let front = eye.reduce(Float(0)) { $0 + (mesh.normals[3 * $1 + 2] > 0.6 ? 1 : 0) }

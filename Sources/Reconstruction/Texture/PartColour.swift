@@ -12,12 +12,21 @@ enum PartColour {
 }
 
 extension Mesh {
-    func partName(_ vertex: Int) -> String? {
-        guard vertex < part.count, Int(part[vertex]) < partNames.count else { return nil }
-        return partNames[Int(part[vertex])]
+    /// The colour of each vertex's part, [V]; nil for skin.
+    var partColours: [SIMD3<Float>?] { perPart(nil, PartColour.of) }
+
+    /// [V]
+    var isSkin: [Bool] { perPart(true) { PartColour.of($0) == nil } }
+
+    /// [V]
+    var isEye: [Bool] { perPart(false) { $0.lowercased().contains("eye") } }
+
+    /// What is said of a part's name, for each vertex, [V]; `otherwise` for those of no part.
+    private func perPart<Value>(_ otherwise: Value, _ value: (String) -> Value) -> [Value] {
+        let values = partNames.map(value)
+        return (0..<vertexCount).map { v in
+            guard v < part.count, Int(part[v]) < values.count else { return otherwise }
+            return values[Int(part[v])]
+        }
     }
-
-    func isSkin(_ vertex: Int) -> Bool { partName(vertex).flatMap(PartColour.of) == nil }
-
-    func isEye(_ vertex: Int) -> Bool { partName(vertex)?.lowercased().contains("eye") == true }
 }

@@ -40,7 +40,8 @@ struct SurfaceView {
         // A vertex beside a hidden one may show what hides it, one near the outline what is behind the head.
         // Eyes and teeth are small and meshed finely: most of what is seen of them is near an edge.
         let inner = neighbours.least(neighbours.least(weight))
-        var eroded = (0..<count).map { v in mesh.isSkin(v) ? inner[v] : weight[v] }
+        let isSkin = mesh.isSkin
+        var eroded = (0..<count).map { isSkin[$0] ? inner[$0] : weight[$0] }
         eroded = neighbours.mean(neighbours.mean(eroded))
         confidence = zip(eroded, weight).map { min($0, $1) }
     }

@@ -92,7 +92,7 @@ private struct Layers {
         self.photo = photo
         self.rendered = rendered
         let count = mesh.vertexCount
-        let own = (0..<count).map { mesh.partName($0).flatMap(PartColour.of) }
+        let own = mesh.partColours
         photoShare = photo.confidence
         renderedShare = (0..<count).map { v in own[v] == nil ? min(1, rendered.reduce(0) { $0 + $1.confidence[v] }) : 0 }
         base = .init(repeating: .zero, count: count)

@@ -157,7 +157,7 @@ class HeadModel(Owned):
         return out
 
     def landmarks(self, vertices: Any) -> np.ndarray:
-        """The 68 static landmarks, float32 (68, 3), in the space of the vertices (V, 3)."""
+        """The model's own 68 landmarks, fixed to the surface: float32 (68, 3), in the space of the vertices (V, 3)."""
         vertices = self._vertices(vertices)
         out = np.empty((68, 3), np.float32)
         check(lib.gar_head_landmarks(self._handle, pointer(vertices), pointer(out)))
@@ -171,7 +171,7 @@ class HeadModel(Owned):
         return out
 
     def landmarks_contour(self, vertices: Any, yaw: float, pitch: float, roll: float) -> np.ndarray:
-        """The 68 landmarks (68, 3) with the jaw on the outline visible in a pose (degrees); model space."""
+        """The 68 landmarks (68, 3) where people mark them, the jaw on the outline visible in a pose (degrees); model space."""
         vertices = self._vertices(vertices)
         out = np.empty((68, 3), np.float32)
         check(lib.gar_head_landmarks_contour(self._handle, pointer(vertices), *_angles(yaw, pitch, roll), pointer(out)))

@@ -107,12 +107,12 @@ class Result(Owned):
 
     @functools.cached_property
     def landmarks(self) -> np.ndarray:
-        """(68, 2) photo pixels, the jaw on the visible contour."""
+        """(68, 2) photo pixels, where people mark them: the jaw on the visible contour."""
         return self._array("LANDMARKS")
 
     @functools.cached_property
     def landmarks_static(self) -> np.ndarray:
-        """(68, 2) photo pixels, fixed to the surface."""
+        """(68, 2) photo pixels, the head model's own, fixed to the surface."""
         return self._array("LANDMARKS_STATIC")
 
     @functools.cached_property

@@ -29,7 +29,7 @@ class TrackedFrame:
         yaw, pitch, roll: degrees; they run on past half a turn.
         scale, tx, ty: the camera, u = scale * (R p).x + tx, v = -scale * (R p).y + ty, p in mm.
         expression: (E,) in the order of `HeadModel.expression_names`.
-        landmarks, landmarks_static: (68, 2) pixels: the jaw on the visible contour; fixed to the surface.
+        landmarks, landmarks_static: (68, 2) pixels: where people mark them; the head model's own.
     """
 
     index: int

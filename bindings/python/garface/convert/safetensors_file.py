@@ -1,4 +1,4 @@
-"""Writes safetensors files."""
+"""Reads and writes safetensors files."""
 from __future__ import annotations
 
 import json
@@ -32,3 +32,34 @@ def write_safetensors(path: str | os.PathLike[str], tensors: Mapping[str, np.nda
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict, bytes]:
+    with open(path, "rb") as f:
+        return json.loads(f.read(struct.unpack("<Q", f.read(8))[0])), f.read()
+
+
+def tensor_names(path: str | os.PathLike[str]) -> list[str]:
+    return [name for name in _read(path)[0] if name != "__metadata__"]
+
+
+def read_tensor(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """One tensor of a file that the library has read without complaint."""
+    header, data = _read(path)
+    begin, end = header[name]["data_offsets"]
+    kind = next(numpy for numpy, stored in DTYPES.items() if stored == header[name]["dtype"])
+    return np.frombuffer(data[begin:end], kind).reshape(header[name]["shape"])
+
+
+def add_tensors(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray]) -> None:
+    """Appends tensors to a file, in one step."""
+    header, data = _read(path)
+    for name, array in tensors.items():
+        end = len(data) + array.nbytes
+        header[name] = {"dtype": DTYPES[str(array.dtype)], "shape": list(array.shape), "data_offsets": [len(data), end]}
+        data += np.ascontiguousarray(array).tobytes()
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(f"{path}.part", "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
+    os.replace(f"{path}.part", path)

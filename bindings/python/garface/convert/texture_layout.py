@@ -6,38 +6,16 @@ Without it the library unwraps the mean head anew whenever it is first asked for
 it, textures stay exchangeable whatever later versions unwrap. A file that has a layout keeps it.
 """
 import argparse
-import json
-import os
-import struct
-
-import numpy as np
 
 from garface import HeadModel
 
-from .safetensors_file import DTYPES
-
-
-def add_tensors(path, tensors):
-    """Appends tensors to a safetensors file, in one step."""
-    with open(path, "rb") as f:
-        size = struct.unpack("<Q", f.read(8))[0]
-        header, data = json.loads(f.read(size)), f.read()
-    for name, array in tensors.items():
-        end = len(data) + array.nbytes
-        header[name] = {"dtype": DTYPES[str(array.dtype)], "shape": list(array.shape), "data_offsets": [len(data), end]}
-        data += np.ascontiguousarray(array).tobytes()
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(f"{path}.part", "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
-    os.replace(f"{path}.part", path)
+from .safetensors_file import add_tensors, tensor_names
 
 
 def store(path):
     """True where a layout was added."""
-    with open(path, "rb") as f:
-        if "uv" in json.loads(f.read(struct.unpack("<Q", f.read(8))[0])):
-            return False
+    if "uv" in tensor_names(path):
+        return False
     head = HeadModel(path)
     add_tensors(path, {"uv": head.uvs, "uv_triangles": head.uv_triangles})
     return True

@@ -14,6 +14,7 @@ MEASUREMENTS = {
     "tracking": "a made film of known motion",
     "pictures": "sheets of renders, their Frechet distance from portraits",
     "obedience": "is the face where the geometry says?",
+    "annotation_offset": "where people mark the 68 points on the head model",
     "separation": "does z leave the geometry alone?",
     "portraits": "inversion of test portraits",
 }

@@ -120,7 +120,7 @@ class Measurement:
             truth = self.studio.frame.pixels(portrait.points, len(photo))
             fit = self.neutral(portrait.geometry.identity)
             if name == "mean":
-                points = mean_head_landmarks(self.studio.head, truth)
+                points = mean_head_landmarks(self.studio.head.landmarks(self.studio.head.evaluate()), truth)
                 row.add(fit=metrics.aligned_error(self.neutral(np.zeros_like(portrait.geometry.identity)), fit))
             else:
                 began = time.perf_counter()

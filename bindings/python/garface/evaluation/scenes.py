@@ -21,7 +21,7 @@ from garface.evaluation.photos import FITS, annotated_folder
 
 def face_frame(head: garface.HeadModel, points: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Centre, side (px of the 230 mm square) and roll of the mean head placed on 68 points by least squares."""
-    mean = head.landmarks(head.evaluate())[:, :2] * [1, -1]
+    mean = head.landmarks_contour(head.evaluate(), 0, 0, 0)[:, :2] * [1, -1]
     r, t, s = metrics.rigid_alignment(mean, points, scale=True)
     return s * r @ np.array([0.0, -5.0]) + t, 230 * s, -float(np.arctan2(r[1, 0], r[0, 0]))
 

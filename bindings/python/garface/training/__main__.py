@@ -7,7 +7,7 @@ PROGRAMS = {
     "prepare": ("prepare", "a folder of photos with landmarks or fits to a packed set"),
     "overlay": ("overlay", "draw 64 fits on their photos"),
     "train-gar": ("train_gar", "train the renderer"),
-    "train-lids": ("train_lids", "teach a trained renderer to shut its eyes"),
+    "train-obedience": ("train_obedience", "teach a trained renderer to follow the mesh"),
     "train-inverse": ("train_inverse", "train the inverse network"),
     "export": ("export", "checkpoints to weight files"),
     "turned": ("turned", "portraits turned, reshaped and re-expressed"),

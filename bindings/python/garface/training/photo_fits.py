@@ -97,22 +97,23 @@ def _camera(result):
 
 
 def fit_face(path, points=None, offset=None, models=None):
-    """Fit one face. `offset` [68,3] mm: where the detector that found `points` puts them, relative to the model's own."""
+    """Fit one face. `offset` [68,3] mm: where the detector that found `points` puts them, relative to the model's own; without
+    it they are where people mark them."""
     photo = read_photo(path)
     result = garface.reconstruct(photo, models=models, renderer="landmarks", landmarks=points)
     rotation, scale, translation = _camera(result)
-    own = points
     if points is not None and offset is not None:
         own = points - (offset @ rotation.T)[:, :2] * [scale, -scale]
-        result = garface.reconstruct(photo, models=models, renderer="landmarks", landmarks=own)
+        # The library takes points as people mark them, and knows how far those are from its own on this face.
+        result = garface.reconstruct(photo, models=models, renderer="landmarks", landmarks=own + result.landmarks - result.landmarks_static)
         rotation, scale, translation = _camera(result)
     fitted = result.landmarks_static.astype(np.float64)
-    if own is None:
+    if points is None:
         own, residual = fitted, np.nan
     else:
-        residual = float(np.sqrt(np.square(own[INNER] - fitted[INNER]).sum(1).mean()) / scale)
         if offset is None:      # annotated jaws follow the visible contour, which is not fixed to the head
-            own = np.concatenate([fitted[:17], own[INNER]])
+            own = np.concatenate([fitted[:17], (points + fitted - result.landmarks)[INNER]])
+        residual = float(np.sqrt(np.square(own[INNER] - fitted[INNER]).sum(1).mean()) / scale)
     return PhotoFit(path, rotation, scale, translation, result.identity.copy(), result.expression.copy(), own, residual)
 
 

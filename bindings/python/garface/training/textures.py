@@ -19,10 +19,11 @@ def to_pixels(points, size):
 
 
 class View:
-    """skin [S,S,3] uint8; triangle [S,S], -1 outside the head; place: where in the photo each pixel is from, for cv2.remap."""
+    """skin [S,S,3] uint8; triangle [S,S], -1 outside the head, and weights [S,S,3] in it; place: where in the photo each pixel is
+    from, for cv2.remap."""
 
-    def __init__(self, skin, triangle, place):
-        self.skin, self.triangle, self.place = skin, triangle, place
+    def __init__(self, skin, triangle, weights, place):
+        self.skin, self.triangle, self.weights, self.place = skin, triangle, weights, place
 
 
 class TexturedHead:
@@ -67,4 +68,4 @@ class TexturedHead:
             skin = np.where(self.is_skin[triangle][..., None], lids, skin)
             points = np.hstack([to_pixels(points_after, size), to_ndc(points_after)[:, 2:]])
             skin = eyelids.draw_lashes(rng, skin, points, depth, size / (2 * HALF_MM))
-        return View(skin, triangle, place)
+        return View(skin, triangle, weights, place)

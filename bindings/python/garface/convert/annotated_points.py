@@ -1,0 +1,128 @@
+"""Stores in a head model's file where people mark the 68 points.
+
+    python -m garface.convert.annotated_points head.safetensors [offset.txt]
+
+offset.txt: 68 lines of x and y in mm, what has to be added to the model's own points on its mean face (measured by `python -m
+garface.evaluation annotation_offset`); without it the table for the 68 points of ICT-FaceKit, which the default head has. Each point
+becomes a place of the mesh near its own: the surface is left only along z, and lips and lids are not changed for each
+other. A file that has such places keeps them.
+"""
+from __future__ import annotations
+
+import argparse
+import heapq
+import importlib.resources
+import os
+import pathlib
+
+import numpy as np
+
+from garface import HeadModel
+
+from .problem import ConversionError
+from .safetensors_file import add_tensors, read_tensor, tensor_names
+
+JAW = slice(0, 17)
+FARTHEST = 30.0         # mm that a point may move
+REACH = 4.0             # mm along the surface farther than that it is looked for
+DEPTH = 0.3             # how much a mm of z counts beside one of x or y
+FINENESS = 6            # places tried along the edge of a triangle
+
+
+def read_offset(path: pathlib.Path) -> np.ndarray:
+    """(68, 2) of a text file; lines that open with # are skipped."""
+    try:
+        rows = [[float(x) for x in line.split()] for line in path.read_text("utf-8").splitlines() if line and line[0] != "#"]
+    except (UnicodeDecodeError, ValueError):
+        raise ConversionError(f"{path}: expected lines of two numbers") from None
+    if len(rows) != 68 or any(len(row) != 2 for row in rows):
+        raise ConversionError(f"{path}: expected 68 lines of x and y in mm, got {len(rows)}")
+    offset = np.array(rows)
+    if not (np.abs(offset) <= FARTHEST).all():
+        raise ConversionError(f"{path}: points may move by {FARTHEST:.0f} mm at most")
+    return offset
+
+
+def targets(points: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """(68, 3): points moved; those of the jaw have the depth that the jaw line has there."""
+    moved = points + np.column_stack([offset, np.zeros(68)])
+    line = points[JAW]
+    for i in range(JAW.stop):
+        best = np.inf
+        for a, b in zip(line, line[1:]):
+            along = b - a
+            t = np.clip((moved[i] - a)[:2] @ along[:2] / max(along[:2] @ along[:2], 1e-9), 0, 1)
+            gap = np.linalg.norm((a + t * along - moved[i])[:2])
+            if gap < best:
+                best, moved[i, 2] = gap, a[2] + t * along[2]
+    return moved
+
+
+def neighbours(vertices: np.ndarray, triangles: np.ndarray) -> list[dict[int, float]]:
+    """Of each vertex those it is joined to, and how long the edges are."""
+    joined: list[dict[int, float]] = [{} for _ in vertices]
+    for a, b in np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).tolist():
+        joined[a][b] = joined[b][a] = float(np.linalg.norm(vertices[a] - vertices[b]))
+    return joined
+
+
+def within(joined: list[dict[int, float]], starts: dict[int, float], reach: float) -> set[int]:
+    """Vertices that edges lead to in at most `reach`, from several with a distance each."""
+    distance, queue = dict(starts), [(d, v) for v, d in starts.items()]
+    heapq.heapify(queue)
+    while queue:
+        d, v = heapq.heappop(queue)
+        if d > distance[v]:
+            continue
+        for other, length in joined[v].items():
+            if d + length < min(reach, distance.get(other, np.inf)):
+                distance[other] = d + length
+                heapq.heappush(queue, (d + length, other))
+    return set(distance)
+
+
+def places(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray, weights: np.ndarray, offset: np.ndarray):
+    """(corners (68, 3), weights (68, 3)) near the model's own: of points on a fine grid in each triangle the nearest."""
+    points = (vertices[corners] * weights[..., None]).sum(1)
+    joined, wanted = neighbours(vertices, triangles), targets(points, offset)
+    grid = np.array([(i, j, FINENESS - i - j) for i in range(FINENESS + 1) for j in range(FINENESS + 1 - i)]) / FINENESS
+    new_corners, new_weights = corners.copy(), weights.copy()
+    for k in range(68):
+        move = np.linalg.norm(wanted[k] - points[k])
+        if move < 1e-6:
+            continue
+        starts = {int(v): float(np.linalg.norm(vertices[v] - points[k])) for v in corners[k]}
+        near = within(joined, starts, move + REACH)
+        candidates = triangles[np.isin(triangles, list(near)).any(1)]
+        samples = np.einsum("gc,tcd->tgd", grid, vertices[candidates])
+        gap = (((samples - wanted[k]) * [1, 1, DEPTH]) ** 2).sum(2)
+        t, g = np.unravel_index(gap.argmin(), gap.shape)
+        new_corners[k], new_weights[k] = candidates[t], grid[g]
+    return new_corners, new_weights
+
+
+def store(path: str | os.PathLike[str], offset: np.ndarray) -> bool:
+    """True where places were added."""
+    if "annotated_triangles" in tensor_names(path):
+        return False
+    head = HeadModel(path)
+    skin = np.flatnonzero(head.parts == head.part_names.index("skin")) if "skin" in head.part_names else np.arange(head.vertex_count)
+    triangles = head.triangles[np.isin(head.triangles, skin).all(1)]
+    corners, weights = read_tensor(path, "landmark_triangles"), read_tensor(path, "landmark_barycentrics").astype(np.float64)
+    corners, weights = places(head.evaluate().astype(np.float64), triangles, corners, weights, offset)
+    add_tensors(path, {"annotated_triangles": corners.astype(np.int32), "annotated_barycentrics": weights.astype(np.float32)})
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("offset", nargs="?", type=pathlib.Path)
+    a = parser.parse_args()
+    table = importlib.resources.files(__package__).joinpath("data/ict_annotation_offset.txt")
+    with importlib.resources.as_file(table) as built_in:
+        print("stored" if store(a.file, read_offset(a.offset or built_in)) else "has such places already")
+
+
+if __name__ == "__main__":
+    main()
