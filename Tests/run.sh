@@ -91,7 +91,7 @@ test_training() {
     step "training: packages" training_python || return
     step "training: tests" env PYTHONPATH="$root/bindings/python" OMP_NUM_THREADS=1 $python -m pytest -q -p no:cacheprovider \
         Tests/python/test_training.py Tests/python/test_training_gar.py Tests/python/test_training_runs.py \
-        Tests/python/test_training_lids.py Tests/python/test_training_losses.py Tests/python/test_training_mistakes.py \
+        Tests/python/test_training_obedience.py Tests/python/test_training_losses.py Tests/python/test_training_mistakes.py \
         Tests/python/test_training_guide.py Tests/python/test_evaluation.py
 }
 

@@ -11,7 +11,7 @@ pytest.importorskip("numba")
 pytest.importorskip("safetensors")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bindings" / "python"))
-from garface.training import material, overlay, photo_fits, runs, train_lids  # noqa: E402
+from garface.training import material, overlay, photo_fits, runs, train_obedience  # noqa: E402
 from garface.training.__main__ import main as program  # noqa: E402
 from garface.training.convnets import InverseNetwork  # noqa: E402
 from garface.training.data import FRAME_MM, load_crops, load_packed, save_packed  # noqa: E402
@@ -219,17 +219,17 @@ def test_checks_of_losses_and_weights_name_what_broke_down():
         runs.check_weights({"a": torch.ones(2), "b": torch.tensor([1.0, 1e6])}, 4)
 
 
-def test_the_lesson_on_lids_breaks_down_with_an_error(tmp_path, monkeypatch, capsys):
+def test_a_lesson_breaks_down_with_an_error(tmp_path, monkeypatch, capsys):
     torch.manual_seed(0)
     gar = Generator(32, {r: 8 for r in (4, 8, 16, 32)}, 6, 1, 3)
     torch.save({"g": gar.state_dict(), "channels": [(r, 8) for r in (4, 8, 16, 32)], "latent": 6}, tmp_path / "ema.pt")
-    lessons = {"w": torch.randn(4, 6), "opened": torch.ones(4, 3, 32, 32), "shut": torch.ones(4, 3, 32, 32),
-               "wanted": torch.zeros(4, 3, 32, 32), "eyes": torch.full((4, 1, 32, 32), 255.0)}
-    for name in ("HeadModel", "load_portraits", "training_portraits", "lessons"):
-        monkeypatch.setattr(train_lids, name, lambda *_: lessons)
-    said = complaint(capsys, "train-lids", "--gar", tmp_path / "ema.pt", "--head", "-", "--portraits", "-", "--cache", "-",
-                     "--out", tmp_path / "lids", "--steps", 8, "--batch", 4, "--rate", 1e30, "--report", 1)
-    assert "not finite" in said and not (tmp_path / "lids" / "ema.pt").exists()
+    pictures = ("before", "after", "wanted", "drawn_before32", "drawn_after32")
+    material = {"w": torch.randn(4, 6), "is_move": torch.arange(4) < 2, **{name: torch.ones(4, 3, 32, 32) for name in pictures},
+                **{name: torch.full((4, 1, 32, 32), 255.0) for name in ("taught", "held")}}
+    monkeypatch.setattr(train_obedience, "made_by_processes", lambda *_: material)
+    said = complaint(capsys, "train-obedience", "--gar", tmp_path / "ema.pt", "--head", "-", "--portraits", "-", "--cache", "-",
+                     "--out", tmp_path / "out", "--steps", 8, "--batch", 4, "--rate", 1e30, "--report", 1)
+    assert "not finite" in said and not (tmp_path / "out" / "ema.pt").exists()
 
 
 def test_the_detector_heeds_a_stop_file_from_before(tmp_path, capsys):
