@@ -49,7 +49,7 @@ def with_moves(sampler, rng):
     names = [n for n in sampler.names if n.startswith("eyeBlink_")]
     expression[[sampler.names.index(n) for n in names]] = 0
     new_identity, new_expression, new_yaw, new_pitch = identity.copy(), expression.copy(), yaw, pitch
-    if rng.random() < 0.5:
+    if rng.random() < 0.65:
         yaw, pitch = yaw * rng.uniform(0, 0.5), pitch * rng.uniform(0, 0.7)
     else:
         new_yaw = yaw = np.radians(np.clip(rng.normal(0, 12), -25, 25))

@@ -25,6 +25,15 @@ from .lessons import LEAST_LEVEL, made_by_processes
 from .networks import channels_last, load_gar, pyramid
 
 
+def local_mean(values, weights):
+    """Weighted means around each pixel, over a tenth of a side."""
+    size = values.shape[-1] // 20 * 2 + 1
+
+    def blur(x):
+        return F.avg_pool2d(x, size, 1, size // 2)
+    return blur(values * weights) / blur(weights).clamp(min=1)
+
+
 class Trainer:
     """Trains `student`, whose averaged weights are `average`; material: of `lessons`."""
 
@@ -51,6 +60,7 @@ class Trainer:
         normals = pyramid(torch.cat([m["after"], m["before"][:still]]) / 127)
         with torch.autocast("cpu", torch.bfloat16, enabled=a.bf16):
             pictures = self.student.pictures(torch.cat([m["w"], m["w"][:still]]), normals)
+        is_move = m["is_move"].float()[:, None, None, None]
         taught, rest, before = 0, 0, 0
         for picture in reversed(pictures):
             side = picture.shape[-1]
@@ -60,8 +70,12 @@ class Trainer:
                                 for k in ("taught", "held", "wanted"))
             picture = (picture.float() + 1) * 127.5
             after = picture[:a.batch]
-            taught = taught + ((after - goal).abs() * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=255) / 3
-            rest = rest + ((after - m[f"drawn_after{side}"]).abs() * free).flatten(1).mean(1) / 255
+            error, change = after - goal, after - m[f"drawn_after{side}"]
+            # Light stays where it is when a face turns: of what has moved the detail is right, its light as it was drawn.
+            light = is_move * local_mean(torch.cat([error, change], 1), mask)
+            error = error - light[:, :3]
+            taught = taught + (error.abs() * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=255) / 3
+            rest = rest + (change.abs() * free + light[:, 3:].abs() * mask).flatten(1).mean(1) / 255
             before = before + (picture[a.batch:] - m[f"drawn_before{side}"][:still]).abs().flatten(1).mean(1)
         moves = m["is_move"]
         weights = torch.where(moves, a.move_weight, 1.0)
