@@ -13,14 +13,22 @@ extension Float: Scalar {
             Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b, Int32(ldb), beta, c, Int32(ldc))
     }
 
-    @inlinable
+    /// By the library's own loops where the processor has vectors for them: OpenBLAS takes a new processor for one of 2004,
+    /// at a third of the speed.
     public static func gemv(
         _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
         _ x: UnsafePointer<Float>, _ beta: Float, _ y: UnsafeMutablePointer<Float>
     ) {
+        if let kernels = VectorKernels.best?.table.pointee, lda == n, m * n <= largestOwnProduct {
+            if beta != 1 { for i in 0..<(transpose ? n : m) { y[i] = beta == 0 ? 0 : beta * y[i] } }
+            return (transpose ? kernels.columns_times : kernels.rows_times)(a, Int64(m), Int64(n), alpha, x, y)
+        }
         cblas_sgemv(
             CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), alpha, a, Int32(lda), x, 1, beta, y, 1)
     }
+
+    /// Elements of a matrix beyond which the memory decides, not the loop.
+    private static var largestOwnProduct: Int { 1 << 20 }
 
     @inlinable
     public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {

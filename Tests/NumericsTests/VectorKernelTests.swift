@@ -57,6 +57,28 @@ import Testing
         #expect(tested >= (kind == .pointwise ? 10 : Self.sizes.count))
     }
 
+    /// A matrix times a vector, either way round, against double precision.
+    @Test(arguments: [(1, 1), (3, 5), (16, 16), (7, 33), (33, 7), (64, 100), (128, 256), (65, 130), (2, 700)])
+    func matricesTimesVectors(_ rows: Int, _ columns: Int) {
+        var rng = RandomGenerator(seed: 8)
+        let a: Tensor<Float> = randomTensor([rows, columns], &rng)
+        for transpose in [false, true] {
+            let (ins, outs) = transpose ? (rows, columns) : (columns, rows)
+            let x: Tensor<Float> = randomTensor([ins], &rng), y0: Tensor<Float> = randomTensor([outs + 1], &rng)
+            for (alpha, beta) in [(1.0, 0.0), (-2.5, 1.0), (0.5, -3.0)] {
+                let y = y0.converted(to: Float.self), exact = y0.converted(to: Double.self)
+                if beta == 0 { y.pointer[0] = .nan }      // what is not wanted is not read
+                Float.gemv(transpose, rows, columns, Float(alpha), a.pointer, columns, x.pointer, Float(beta), y.pointer)
+                let (exactA, exactX) = (a.converted(to: Double.self), x.converted(to: Double.self))
+                withExtendedLifetime((exactA, exactX)) {
+                    Double.gemv(transpose, rows, columns, alpha, exactA.pointer, columns, exactX.pointer, beta, exact.pointer)
+                }
+                #expect(largestDifference(y.converted(to: Double.self), exact) < 1e-5 * Double(ins).squareRoot())
+                #expect(y.pointer[outs] == y0.pointer[outs])
+            }
+        }
+    }
+
     /// Contexts of one set of weights, each on a thread of its own, give the same numbers, bit by bit.
     @Test func sameOnEveryThread() async throws {
         var rng = RandomGenerator(seed: 6)

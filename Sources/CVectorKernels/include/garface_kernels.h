@@ -43,6 +43,11 @@ typedef struct {
     void (*combine)(const uint16_t *block, const int32_t *modes, int64_t rows, const float *coefficients, float *sums);
     /* sums[modes[k] * lanes + l] += the part that lane l has in the sum over i < 32 of block[k, i] * values[i]. */
     void (*project)(const uint16_t *block, const int32_t *modes, int64_t rows, const float *values, float *sums);
+
+    /* y[r] += factor * sum over c < columns of a[r, c] * x[c], for r < rows; a row after the other. */
+    void (*rows_times)(const float *a, int64_t rows, int64_t columns, float factor, const float *x, float *y);
+    /* y[c] += factor * sum over r < rows of x[r] * a[r, c], for c < columns. */
+    void (*columns_times)(const float *a, int64_t rows, int64_t columns, float factor, const float *x, float *y);
 } garface_kernels;
 
 /* The kernels for processors with AVX2, FMA and F16C (level 0) or AVX-512 (level 1); NULL where this one is no such. */
