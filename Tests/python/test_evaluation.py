@@ -408,6 +408,19 @@ def test_measurements_on_an_annotated_photo(annotated, tmp_path, capsys):
     assert eyes["annotated mean"] == pytest.approx(eyes["mean"], abs=1e-3)
 
 
+def test_points_of_another_detector(annotated, tmp_path, capsys):
+    truth = np.load(annotated / "landmarks68.npz")["landmarks"]
+    for points, missed in ((truth, 0), (np.full_like(truth, np.nan), 1)):
+        np.savez(tmp_path / "points.npz", points=points)
+        assert evaluation(["photos", str(annotated), "--rows", "landmarks", "--points", str(tmp_path / "points.npz"),
+                           "--json", str(tmp_path / "out.json")]) == 0
+        [row] = json.loads((tmp_path / "out.json").read_text())
+        assert row["missed"] == missed and (missed or row["median"] < 1.5)
+    np.savez(tmp_path / "points.npz", points=np.concatenate([truth, truth]))
+    with pytest.raises(SystemExit, match="points of 2 photos, expected 1"):
+        evaluation(["photos", str(annotated), "--points", str(tmp_path / "points.npz")])
+
+
 def test_every_measurement_has_help(capsys):
     assert evaluation(["--help"]) == 0
     listed = capsys.readouterr().out

@@ -1,9 +1,10 @@
 """Landmark error on annotated photographs.
 
-    python -m garface.evaluation.photos FOLDER [--given] [--rows mean,landmarks,sh,gar] [--limit N]
+    python -m garface.evaluation.photos FOLDER [--given | --points FILE] [--rows mean,landmarks,sh,gar] [--limit N]
 
 FOLDER holds the pictures and ``landmarks68.npz`` with ``names`` (n) and ``landmarks`` (n, 68, 2), photo pixels,
-pixel centres at integers. Without ``--given`` the library gets the picture alone; with it, the 68 points too.
+pixel centres at integers. Without ``--given`` the library gets the picture alone; with it, the 68 points too; with ``--points``
+those of another detector: an .npz with ``points`` (n, 68, 468 or 478, 2), photo pixels, NaN where it found no face.
 A face that is not found counts as a failure.
 """
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
-from garface.evaluation.arguments import at_least, folder_with, output_file, some_of, stages
+from garface.evaluation.arguments import at_least, existing_file, folder_with, output_file, some_of, stages
 
 ROWS = {"mean": "mean head", "start": "start", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
 FITS = [row for row in ROWS if row != "mean"]       # those for which the library is asked
@@ -45,16 +46,23 @@ def findings(models: garface.Models, options: argparse.Namespace, row: str) -> I
     """The photos that the options choose, one by one, as a row of the table sees them."""
     head, data = garface.HeadModel(), np.load(options.folder / "landmarks68.npz")
     mean = head.landmarks_contour(head.evaluate(), 0, 0, 0)
-    names, landmarks = (data[field][:: options.step][: options.limit] for field in ("names", "landmarks"))
+    names, landmarks = data["names"], data["landmarks"].astype(float)
+    given = landmarks if options.given else np.load(options.points)["points"].astype(float) if options.points else [None] * len(names)
+    if len(given) != len(names):
+        raise SystemExit(f"{options.points}: points of {len(given)} photos, expected {len(names)}")
+    names, landmarks, given = (field[:: options.step][: options.limit] for field in (names, landmarks, given))
     schedule = options.schedule if row in ("gar", "sh") else None
-    for name, truth in zip(map(str, names), landmarks.astype(float)):
+    for name, truth, points in zip(map(str, names), landmarks, given):
         if row == "mean":
             yield Finding(name, truth, mean_head_landmarks(mean, truth))
+            continue
+        if points is not None and not np.isfinite(points).all():
+            yield Finding(name, truth, None)
             continue
         began = time.perf_counter()
         try:
             result = garface.reconstruct(
-                str(options.folder / name), models=models, renderer=row, landmarks=truth if options.given else None,
+                str(options.folder / name), models=models, renderer=row, landmarks=points,
                 schedule=schedule)
         except garface.NoFaceError:
             yield Finding(name, truth, None)
@@ -85,7 +93,9 @@ def measure(models: garface.Models, options: argparse.Namespace, row: str) -> di
 def add_arguments(parser: argparse.ArgumentParser, known: Collection[str], rows: str) -> None:
     """Those of every measurement on annotated photos, with the rows that it knows and those it shows unless told."""
     parser.add_argument("folder", type=annotated_folder)
-    parser.add_argument("--given", action="store_true", help="give the 68 points to the library")
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument("--given", action="store_true", help="give the 68 points to the library")
+    given.add_argument("--points", type=existing_file, help="give it those of another detector, from this .npz")
     parser.add_argument(
         "--rows", type=some_of(known), default=rows,
         help=f"which rows of the table, of {','.join(known)} (default: {rows})")
