@@ -5,8 +5,8 @@ import Numerics
 /// Places the aligned frame in a photo from points: the mean head is turned over a grid of yaw and pitch, fitted to
 /// the points by least squares (scale, roll, shift), and the best fit's frame is taken.
 public struct PointAlignment: Sendable {
-    /// Mean head's 68 points, model mm.
-    private let landmarks: [SIMD3<Double>]
+    /// Mean head's 68 points, model mm: its own, and where people mark them.
+    private let landmarks, annotated: [SIMD3<Double>]
     private let halfMM, centreYMM: Double
     /// The 5 points of the mean head.
     private let five: [SIMD3<Double>]
@@ -15,19 +15,21 @@ public struct PointAlignment: Sendable {
     private static let weights68 = (0..<68).map { $0 < 17 ? 0.05 : 1.0 }
 
     public init<T: Scalar>(_ model: HeadModel<T>, halfMM: Double = 115, centreYMM: Double = 5) {
-        var points = [T](repeating: 0, count: 3 * model.landmarks.count)
-        model.landmarks.positions(model.mean.pointer, into: &points)
-        let values = points.map { Double($0) }
-        let landmarks = (0..<model.landmarks.count).map { i in
-            SIMD3<Double>(values[3 * i], values[3 * i + 1], values[3 * i + 2])
+        func points(_ embedding: LandmarkEmbedding) -> [SIMD3<Double>] {
+            var values = [T](repeating: 0, count: 3 * embedding.count)
+            embedding.positions(model.mean.pointer, into: &values)
+            let exact = values.map { Double($0) }
+            return (0..<embedding.count).map { i in SIMD3<Double>(exact[3 * i], exact[3 * i + 1], exact[3 * i + 2]) }
         }
-        self.landmarks = landmarks
+        landmarks = points(model.landmarks)
+        let annotated = points(model.annotatedLandmarks)
+        self.annotated = annotated
         func mean(_ range: Range<Int>) -> SIMD3<Double> {
-            range.reduce(SIMD3<Double>()) { $0 + landmarks[$1] } / Double(range.count)
+            range.reduce(SIMD3<Double>()) { $0 + annotated[$1] } / Double(range.count)
         }
-        if landmarks.count == 68 {
-            five = [mean(36..<42), mean(42..<48), landmarks[30], landmarks[48], landmarks[54]]
-            plausible68 = PointPlausibility(landmarks, weights: Self.weights68, order: Self.order68)
+        if annotated.count == 68 {
+            five = [mean(36..<42), mean(42..<48), annotated[30], annotated[48], annotated[54]]
+            plausible68 = PointPlausibility(annotated, weights: Self.weights68, order: Self.order68)
             plausible5 = PointPlausibility(five, weights: [1, 1, 1, 1, 1], order: Self.order5)
         } else {
             (five, plausible68, plausible5) = ([], nil, nil)
@@ -55,7 +57,7 @@ public struct PointAlignment: Sendable {
     public func align(points68 points: [Double], confidences: [Double]? = nil) throws -> Result {
         try Self.check(points, count: 68)
         return try fit(
-            points, landmarks, try Self.weighted(Self.weights68, confidences), checkedBy: plausible68, order: Self.order68,
+            points, annotated, try Self.weighted(Self.weights68, confidences), checkedBy: plausible68, order: Self.order68,
             confidences != nil)
     }
 

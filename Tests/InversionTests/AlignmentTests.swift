@@ -5,13 +5,13 @@ import Numerics
 import Testing
 
 @Suite struct AlignmentTests {
-    /// The 68 points of the mean head in a photo, and the 5 made of them.
+    /// The 68 points of the mean head where people mark them in a photo, and the 5 made of them.
     private func seen(
         _ model: HeadModel<Double>, yaw: Double, pitch: Double, roll: Double = 0
     ) -> (all: [Double], five: [Double]) {
         let frame = Similarity(centreX: 310, centreY: 205, size: 180, roll: roll)
         var points = [Double](repeating: 0, count: 204)
-        model.landmarks.positions(model.mean.pointer, into: &points)
+        model.annotatedLandmarks.positions(model.mean.pointer, into: &points)
         let r = Rotation.matrix(yaw: yaw, pitch: pitch, roll: 0.0)
         var photo: [Double] = []
         for i in 0..<68 {
