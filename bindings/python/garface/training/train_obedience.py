@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import curves, runs
+from . import curves, distributed, runs
 from .lessons import LEAST_LEVEL, made_by_processes
 from .networks import channels_last, load_gar, pyramid
 
@@ -35,11 +35,12 @@ def local_mean(values, weights):
 
 
 class Trainer:
-    """Trains `student`, whose averaged weights are `average`; material: of `lessons`."""
+    """Trains `student`, whose averaged weights are `average`; material: of `lessons`. On a GPU where there is one."""
 
     def __init__(self, a, student, material):
-        self.a, self.material = a, material
-        self.student, self.average = (channels_last(copy.deepcopy(student)) for _ in range(2))
+        self.a, self.device = a, distributed.device()
+        self.material = {name: value.to(self.device) for name, value in material.items()}
+        self.student, self.average = (channels_last(copy.deepcopy(student)).to(self.device) for _ in range(2))
         for p in self.student.style.parameters():
             p.requires_grad_(False)
         self.parameters = [p for p in self.student.parameters() if p.requires_grad]
@@ -47,7 +48,7 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(a.seed)
 
     def draw(self, count):
-        i = torch.randint(len(self.material["w"]), (count,), generator=self.generator)
+        i = torch.randint(len(self.material["w"]), (count,), generator=self.generator).to(self.device)
         return {k: v[i] if v.dtype not in (torch.uint8, torch.int8) else v[i].float() for k, v in self.material.items()}
 
     def step(self, share):
@@ -58,7 +59,7 @@ class Trainer:
         m = self.draw(a.batch)
         still = a.batch // 4
         normals = pyramid(torch.cat([m["after"], m["before"][:still]]) / 127)
-        with torch.autocast("cpu", torch.bfloat16, enabled=a.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=a.bf16):
             pictures = self.student.pictures(torch.cat([m["w"], m["w"][:still]]), normals)
         is_move = m["is_move"].float()[:, None, None, None]
         taught, rest, before = 0, 0, 0
@@ -98,7 +99,7 @@ class Trainer:
         now = ((now + 1) * 127.5).clamp(0, 255).to(torch.uint8)
         after = (m["after"].float() + 127).to(torch.uint8)
         rows = [m[f"drawn_before{size}"], after, m[f"drawn_after{size}"], m["wanted"], now]
-        return np.vstack([np.hstack(list(row.permute(0, 2, 3, 1).numpy())) for row in rows])[:, :, ::-1]
+        return np.vstack([np.hstack(list(row.permute(0, 2, 3, 1).cpu().numpy())) for row in rows])[:, :, ::-1]
 
 
 def checkpoint_of(path):
@@ -132,7 +133,7 @@ def train(a):
             sums = {}
             print(step, " ".join(f"{k} {v:.4f}" for k, v in means.items()), flush=True)
             curves.record(os.path.join(a.out, "losses.jsonl"), step, means)
-            averaged = {k: v.half() for k, v in trainer.average.state_dict().items()}
+            averaged = {k: v.half().cpu() for k, v in trainer.average.state_dict().items()}
             runs.check_weights(averaged, step)
             runs.write(os.path.join(a.out, "ema.pt"), state | {"g": averaged})
             cv2.imwrite(os.path.join(a.out, "sample.png"), trainer.sheet())
