@@ -44,8 +44,8 @@ def test_a_file_brings_its_own_layout(root, tmp_path):
     raw = (root / "Sources/CDefaultModels/models/head.safetensors").read_bytes()
     size = struct.unpack("<Q", raw[:8])[0]
     header, data = json.loads(raw[8:8 + size]), raw[8 + size:]
-    shipped = {name: header.pop(name) for name in ("uv", "uv_triangles")}      # the last ones: the rest stays as it is
-    data = data[:min(t["data_offsets"][0] for t in shipped.values())]
+    header = {name: entry for name, entry in header.items() if not name.startswith(("uv", "annotated"))}      # the last ones
+    data = data[:max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")]
     vertices, triangles = header["mean"]["shape"][0], header["triangles"]["shape"][0]
     start, end = header["triangles"]["data_offsets"]
 
