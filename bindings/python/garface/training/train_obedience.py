@@ -57,7 +57,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = a.rate * (0.02 + 0.98 * (1 + math.cos(math.pi * min(1, share))) / 2)
         m = self.draw(a.batch)
-        still = a.batch // 4
+        still = max(1, a.batch // 4)
         normals = pyramid(torch.cat([m["after"], m["before"][:still]]) / 127)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=a.bf16):
             pictures = self.student.pictures(torch.cat([m["w"], m["w"][:still]]), normals)
