@@ -76,6 +76,7 @@
  *              names for that, and the jaw (0-16) on the outline that is visible. Static landmarks
  *              are the head model's own, fixed places of the mesh: those of the default head lie up
  *              to 9 mm from where people mark the same points, at the ends of the jaw and on brows.
+ *              Of a model whose file names no such places both are the same but for the jaw.
  *              Five points, where they are accepted: right eye centre, left eye centre, nose tip,
  *              right and left mouth corner (the subject's right, which is left in the picture).
  *              See gar_landmark_scheme for the points of dlib and MediaPipe. Whatever gave them, the
@@ -216,9 +217,9 @@ enum {
                                     MTCNN and RetinaFace give them. They place the face, and are not fitted to */
     GAR_LANDMARKS_IBUG68 = 2,    /* the 68 of iBUG, Multi-PIE and 300-W, which dlib's predictor gives too */
     GAR_LANDMARKS_MEDIAPIPE = 3, /* the 468 of MediaPipe's face mesh, or 478 with the irises, in its order.
-                                    68 of them are taken, less where they lie beside the places that
-                                    people mark (the mean over 12,000 photographs, up to 12 mm along the
-                                    jaw; Sources/Inversion/MeshDetectorPoints.swift has the table); the
+                                    68 of them are taken, less where they lie beside the head model's
+                                    own (the mean over 12,000 photographs, up to 12 mm along the jaw;
+                                    Sources/Inversion/MeshDetectorPoints.swift has the table); the
                                     jaw counts a third, and is not taken for the visible contour */
     GAR_LANDMARKS_DLIB5 = 4      /* 5 of dlib: outer and inner corner of the left eye, of the right eye, base
                                     of the nose: points 45, 42, 36, 39 and 33 of the 68 */
@@ -235,8 +236,8 @@ typedef struct gar_options {
     bool all_faces;              /* gar_reconstruct_file: every face; the names of the files then open
                                     with face1_, face2_, ...; false, which takes the most prominent */
     int32_t landmark_count;      /* 0, 5, 68, 468 or 478: how many points `landmarks` holds; 0 */
-    const float *landmarks;      /* optional: u, v pairs in photo pixels, jaw points of 68 on the
-                                    visible contour; finite, in the photo (cut faces may reach out)
+    const float *landmarks;      /* optional: u, v pairs in photo pixels, 68 as people mark them (of a
+                                    result: GAR_ARRAY_LANDMARKS, not the static ones); finite, in the photo (cut faces may reach out)
                                     and forming a face: points on a line, mirrored or in another
                                     order are GAR_INVALID_ARGUMENT; NULL */
     const gar_face *face;        /* optional: take this face, from gar_faces_detect; NULL */

@@ -55,7 +55,7 @@ public struct ContourLines: Sendable {
         table.map { Array(repeating: $0.places.count, count: Self.jawCount) } ?? lines.map(\.count)
     }
 
-    /// The 68 landmarks for this pose: jaw points on the visible contour, the rest as in the static embedding.
+    /// The 68 landmarks for this pose: jaw points on the visible contour, the rest at the places that people mark.
     /// - Parameters: `vertices` `[V,3]` of the posed or unposed head; `rotation` [9] that brings them to camera space.
     public func embedding<T: Scalar>(_ vertices: UnsafePointer<T>, rotation: [T]) -> LandmarkEmbedding {
         let r = rotation.map { Double($0) }

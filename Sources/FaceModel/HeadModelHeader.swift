@@ -110,7 +110,8 @@ struct HeadModelHeader {
 
     /// Where people mark the landmarks; nil where the file does not say.
     func annotatedLandmarks(_ file: SafetensorsFile) throws -> LandmarkEmbedding? {
-        file.shape("annotated_triangles") == nil ? nil : try embedding(file, "annotated")
+        let isThere = ["annotated_triangles", "annotated_barycentrics"].contains { file.shape($0) != nil }
+        return isThere ? try embedding(file, "annotated") : nil
     }
 
     private func embedding(_ file: SafetensorsFile, _ prefix: String) throws -> LandmarkEmbedding {

@@ -53,11 +53,12 @@ public struct PointAlignment: Sendable {
         "right eye centre, left eye centre, nose tip, right mouth corner, left mouth corner (\(sides))"
     private static let sides = "the subject's right, which is left in the picture; u to the right, v downwards"
 
-    /// 68 points (u, v) in photo pixels, iBUG order; how much each counts, 0 to 1 (all fully for nil).
-    public func align(points68 points: [Double], confidences: [Double]? = nil) throws -> Result {
+    /// 68 points (u, v) in photo pixels, iBUG order; how much each counts, 0 to 1 (all fully for nil); whether they are where people
+    /// mark them, or the model's own.
+    public func align(points68 points: [Double], confidences: [Double]? = nil, areAnnotated: Bool = true) throws -> Result {
         try Self.check(points, count: 68)
         return try fit(
-            points, annotated, try Self.weighted(Self.weights68, confidences), checkedBy: plausible68, order: Self.order68,
+            points, areAnnotated ? annotated : landmarks, try Self.weighted(Self.weights68, confidences), checkedBy: plausible68, order: Self.order68,
             confidences != nil)
     }
 

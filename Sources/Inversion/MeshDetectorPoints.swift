@@ -1,7 +1,7 @@
 /// The points of MediaPipe's face mesh (468, or 478 with the irises) as the 68 landmarks.
 ///
 /// `vertices` says which mesh point stands for which landmark: the correspondence in common use. The mesh's points are not
-/// quite those that people mark: its jaw points slide along the jaw by up to 12 mm, its brows lie lower, its inner mouth
+/// quite the head model's own: its jaw points slide along the jaw by up to 12 mm, its brows lie lower, its inner mouth
 /// corners further out. `offsets` is where they lie relative to the head model's own landmarks (x to the subject's left, y
 /// up, model mm): the mean over head models fitted to 12,000 photographs that such a detector had labelled, the same ones
 /// the inverse network was trained with. The numbers are symmetric, as the mesh is.

@@ -60,8 +60,7 @@ public final class RasterBuffer<T: Scalar> {
 
     /// Calls `work` with ranges of rows that make up the picture, on several threads where that was asked for.
     func inRows(_ work: (Range<Int>) -> Void) {
-        let parts = pixelCount < Self.leastShared ? 1 : partCount(), height = self.height
-        inParts(parts) { work(height * $0 / parts..<height * ($0 + 1) / parts) }
+        inRanges(height, least: pixelCount < Self.leastShared ? height : 1, work)
     }
 
     /// Calls `work` for two halves of a job: on two threads for one each where that was asked for, or once for both.

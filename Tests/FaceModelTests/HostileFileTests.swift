@@ -34,7 +34,7 @@ struct TinyHead {
         writer.add("part", part.0, part.1)
         writer.add("landmark_triangles", landmarkTriangles.0, landmarkTriangles.1)
         if let annotated {
-            writer.add("annotated_triangles", [68, 3], annotated.0)
+            if !annotated.0.isEmpty { writer.add("annotated_triangles", [68, 3], annotated.0) }
             writer.add("annotated_barycentrics", Tensor([68, 3], annotated.1))
         }
         if let samples { writer.add("expression_samples", samples.0, samples.1) }
@@ -140,6 +140,7 @@ struct TinyHead {
         try refused(.malformedFile, "landmark_barycentrics") { $0.landmarkWeights.1[5] = 3 }
         try refused(.malformedFile, "expression_samples") { $0.samples = ([1, 2], [300, 0]) }
         try refused(.malformedFile, "annotated_triangles") { $0.annotated = (Array(repeating: 99, count: 204), $0.landmarkWeights.1) }
+        try refused(.malformedFile, "annotated_triangles") { $0.annotated = ([], $0.landmarkWeights.1) }
         try refused(.malformedFile, "annotated_barycentrics") { $0.annotated = ($0.landmarkTriangles.1, Array(repeating: 1, count: 204)) }
     }
 }

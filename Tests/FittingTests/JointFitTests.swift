@@ -25,7 +25,7 @@ import Testing
                 FitProblem(
                     target: [], inside: [],
                     landmarks: LandmarkObservations(
-                        positions: seen, weights: [Float](repeating: 1, count: 68), jawFollowsContour: false), start: start))
+                        positions: seen, weights: [Float](repeating: 1, count: 68), areAnnotated: false), start: start))
         }
         return (problems, identity)
     }
@@ -137,7 +137,7 @@ import Testing
                     target: picture, inside: [Float](repeating: 1, count: side * side),
                     landmarks: LandmarkObservations(
                         positions: FitSupport.landmarks(truth, head: head), weights: [Float](repeating: 0.5, count: 68),
-                        jawFollowsContour: false), start: start))
+                        areAnnotated: false), start: start))
         }
         return (models, problems, problems[0])
     }

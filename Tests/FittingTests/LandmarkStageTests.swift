@@ -15,7 +15,7 @@ import Testing
         let problem = FitProblem(
             target: [], inside: [],
             landmarks: LandmarkObservations(
-                positions: observed, weights: Array(repeating: 2, count: 68), jawFollowsContour: false),
+                positions: observed, weights: Array(repeating: 2, count: 68), areAnnotated: false),
             start: start)
         let fitter = try Fitter(
             models: FitModels(head: head, gar: nil, inverse: nil), renderer: .none, problem: problem)
@@ -45,7 +45,7 @@ import Testing
             let problem = FitProblem(
                 target: [], inside: [],
                 landmarks: LandmarkObservations(
-                    positions: observed, weights: Array(repeating: 1, count: 68), jawFollowsContour: contour),
+                    positions: observed, weights: Array(repeating: 1, count: 68), areAnnotated: contour),
                 start: FitState(
                     identity: Array(repeating: 0, count: head.identityCount),
                     expression: Array(repeating: 0, count: head.expressionCount)))
@@ -60,7 +60,7 @@ import Testing
         FitProblem(
             target: [], inside: [],
             landmarks: LandmarkObservations(
-                positions: observed, weights: Array(repeating: weight, count: 68), jawFollowsContour: false),
+                positions: observed, weights: Array(repeating: weight, count: 68), areAnnotated: false),
             start: FitState(
                 identity: Array(repeating: 0, count: head.identityCount),
                 expression: Array(repeating: 0, count: head.expressionCount)))

@@ -37,7 +37,7 @@ import Testing
             target: target, inside: inside,
             landmarks: LandmarkObservations(
                 positions: observed.map { $0 + Float(3 * random.normal()) }, weights: (0..<68).map { _ in Float(random.uniform()) },
-                jawFollowsContour: contour),
+                areAnnotated: contour),
             start: start)
         p.identityPrecision = (0..<start.identity.count).map { _ in Float(random.uniform()) }
         return p

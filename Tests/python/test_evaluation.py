@@ -419,6 +419,8 @@ def test_points_of_another_detector(annotated, tmp_path, capsys):
     np.savez(tmp_path / "points.npz", points=np.concatenate([truth, truth]))
     with pytest.raises(SystemExit, match="points of 2 photos, expected 1"):
         evaluation(["photos", str(annotated), "--points", str(tmp_path / "points.npz")])
+    with pytest.raises(SystemExit, match='landmarks68.npz: expected an .npz with "points"'):
+        evaluation(["photos", str(annotated), "--points", str(annotated / "landmarks68.npz")])
 
 
 def test_every_measurement_has_help(capsys):

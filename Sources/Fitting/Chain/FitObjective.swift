@@ -208,7 +208,7 @@ public final class FitObjective<T: Scalar> {
             embedding = frozenEmbedding
         } else {
             embedding =
-                observed.jawFollowsContour
+                observed.areAnnotated
                 ? contour.embedding(head.vertices.pointer, rotation: head.pose.rotation) : head.head.landmarks
             frozenEmbedding = embedding
         }

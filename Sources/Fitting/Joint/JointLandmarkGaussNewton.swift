@@ -28,7 +28,7 @@ package struct JointLandmarkGaussNewton {
         let outcome = try DampedDescent(stage: stage).run(
             &photos, evaluate: { $0.reduce(into: EnergyTerms()) { $0 += $1.energy.evaluate($1.x, $1.points) } },
             moveContour: { photos in
-                let following = photos.indices.filter { photos[$0].observed.jawFollowsContour }
+                let following = photos.indices.filter { photos[$0].observed.areAnnotated }
                 for k in following {
                     photos[k].energy.write(photos[k].x, to: &states[k])
                     photos[k].points = PointModel(single.head, at: single.embedding(for: states[k], photos[k].observed))

@@ -7,12 +7,12 @@ public struct LandmarkObservations: Sendable {
     public var positions: [Float]
     /// One weight per point, the inverse of its expected error in mm (0: not seen).
     public var weights: [Float]
-    /// True where points 0-16 follow the visible contour (hand annotation) rather than fixed skin points.
-    public var jawFollowsContour: Bool
-    public init(positions: [Float], weights: [Float], jawFollowsContour: Bool) {
+    /// True where they are as people mark them, the jaw on the visible contour, rather than the head model's own points.
+    public var areAnnotated: Bool
+    public init(positions: [Float], weights: [Float], areAnnotated: Bool) {
         self.positions = positions
         self.weights = weights
-        self.jawFollowsContour = jawFollowsContour
+        self.areAnnotated = areAnnotated
     }
 }
 

@@ -23,7 +23,7 @@ struct LandmarkGaussNewton {
         let outcome = try DampedDescent(stage: stage).run(
             &at, evaluate: { energy.evaluate($0.x, $0.points) },
             moveContour: { at in
-                guard observed.jawFollowsContour else { return false }
+                guard observed.areAnnotated else { return false }
                 energy.write(at.x, to: &state)
                 at.points = PointModel(head, at: embedding(for: state, observed))
                 return true
@@ -41,7 +41,7 @@ struct LandmarkGaussNewton {
     }
 
     func embedding(for s: FitState, _ observed: LandmarkObservations) -> LandmarkEmbedding {
-        if !observed.jawFollowsContour { return head.landmarks }
+        if !observed.areAnnotated { return head.landmarks }
         let vertices = Tensor<Float>([head.vertexCount, 3])
         head.vertices(identity: s.identity, expression: s.expression, into: vertices.pointer)
         return contour.embedding(vertices.pointer, rotation: Rotation.matrix(yaw: s.yaw, pitch: s.pitch, roll: s.roll))

@@ -204,7 +204,7 @@ struct FaceJob {
                 weights.append(Float(confidence / options.pointErrorMM))
             }
             return LandmarkObservations(
-                positions: positions, weights: weights, jawFollowsContour: options.jawFollowsContour)
+                positions: positions, weights: weights, areAnnotated: options.areAnnotated)
         }
         for i in 0..<68 {
             let p = readingFrame.photo(x: estimate.landmarks[2 * i], y: estimate.landmarks[2 * i + 1])
@@ -213,7 +213,7 @@ struct FaceJob {
             let error = max(0.5, estimate.landmarkSigma[i] * aligned.half * readingFrame.size / frame.size)
             weights.append(Float(1 / error))
         }
-        return LandmarkObservations(positions: positions, weights: weights, jawFollowsContour: false)
+        return LandmarkObservations(positions: positions, weights: weights, areAnnotated: false)
     }
 
     private var pose: HeadPose<Double> {

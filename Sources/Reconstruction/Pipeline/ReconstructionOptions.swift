@@ -45,15 +45,15 @@ public struct ReconstructionOptions: Sendable {
     /// (u, v) of 5 points: eye centre at image left, eye centre at image right, nose tip, mouth corner at image left,
     /// mouth corner at image right.
     public var points5: [Double]?
-    /// (u, v) of the 68 iBUG points, jaw line on the visible contour. Also fitted to.
+    /// (u, v) of the 68 iBUG points as people mark them, the jaw line on the visible contour. Also fitted to.
     public var points68: [Double]?
     /// (u, v) of the 468 or 478 points of a face mesh (MediaPipe), from which the 68 are taken: see `MeshDetectorPoints`.
     public var meshPoints: [Double]?
     /// How sure each of the given 5 or 68 points is, 0 to 1: its expected error is `pointErrorMM` divided by this, and 0
     /// leaves it out. All 1 where nil.
     public var pointConfidences: [Double]?
-    /// Whether points 0-16 of the 68 follow the visible contour, as people mark it, or are fixed to the skin.
-    public var jawFollowsContour = true
+    /// Whether the 68 points are where people mark them, or the head model's own, fixed to the skin.
+    public var areAnnotated = true
     /// Expected error of given points, mm.
     public var pointErrorMM = 1.0
     /// How many faces at most, the most prominent first.
@@ -141,8 +141,8 @@ public struct ReconstructionOptions: Sendable {
         guard let meshPoints else { return self }
         var options = self
         options.points68 = try alignment.landmarks(ofMesh: meshPoints)
-        // Mesh points stay where they are on the skin when the head turns.
-        options.jawFollowsContour = false
+        // Less the mesh's offset they are the model's own, which stay where they are on the skin when the head turns.
+        options.areAnnotated = false
         options.pointConfidences = (0..<68).map { $0 < ContourLines.jawCount ? MeshDetectorPoints.jawConfidence : 1 }
         options.meshPoints = nil
         return options

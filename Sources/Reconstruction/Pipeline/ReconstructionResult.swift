@@ -37,9 +37,9 @@ public struct ReconstructionResult: Sendable {
 
     /// Weak perspective in photo pixels; its rotation is the head's, frame included.
     public let camera: Camera<Double>
-    /// The 68 points in photo pixels (68,2): the jaw line on the visible contour, and fixed to the surface.
+    /// The 68 points in photo pixels (68,2): where people mark them, and the head model's own, fixed to the surface.
     public let landmarks, staticLandmarks: [Double]
-    /// The 68 points fixed to the surface (68,3), mm, model space, with the expression.
+    /// The model's own 68 points (68,3), mm, model space, with the expression.
     public let landmarks3D: [Double]
     /// Identity and expression, in camera space (turned as in the photo); identity alone, in model space. Both mm.
     public let posed, neutral: Mesh

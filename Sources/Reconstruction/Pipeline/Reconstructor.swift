@@ -122,7 +122,8 @@ public final class Reconstructor {
             return Place(frame: frame, estimate: estimate, start: start, box: box)
         }
         if let points = options.points68 {
-            let place = try models.points.align(points68: points, confidences: options.pointConfidences)
+            let place = try models.points.align(
+                points68: points, confidences: options.pointConfidences, areAnnotated: options.areAnnotated)
             return [try aligned(place.similarity, .points68, passes: 1)]
         }
         if let points = options.points5 {

@@ -64,7 +64,7 @@ public struct TrackedFrame: Sendable {
     /// The camera, as in `Camera`: pixels per millimetre, and where the model's origin is.
     public var scale = Double.nan, tx = Double.nan, ty = Double.nan
     public var expression: [Float] = []
-    /// The 68 points (68,2), pixels: the jaw on the visible contour, and fixed to the surface.
+    /// The 68 points (68,2), pixels: where people mark them, and the head model's own, fixed to the surface.
     public var landmarks: [Double] = [], staticLandmarks: [Double] = []
 
     public init(index: Int, time: Double) { (self.index, self.time) = (index, time) }

@@ -14,10 +14,11 @@ import heapq
 import importlib.resources
 import os
 import pathlib
+import sys
 
 import numpy as np
 
-from garface import HeadModel
+from garface import GarfaceError, HeadModel
 
 from .problem import ConversionError
 from .safetensors_file import add_tensors, read_tensor, tensor_names
@@ -39,7 +40,7 @@ def read_offset(path: pathlib.Path) -> np.ndarray:
         raise ConversionError(f"{path}: expected 68 lines of x and y in mm, got {len(rows)}")
     offset = np.array(rows)
     if not (np.abs(offset) <= FARTHEST).all():
-        raise ConversionError(f"{path}: points may move by {FARTHEST:.0f} mm at most")
+        raise ConversionError(f"{path}: points may move by {FARTHEST:.0f} mm at most, and every number must be finite")
     return offset
 
 
@@ -103,9 +104,9 @@ def places(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray, wei
 
 def store(path: str | os.PathLike[str], offset: np.ndarray) -> bool:
     """True where places were added."""
+    head = HeadModel(path)      # which says what is wrong with a file
     if "annotated_triangles" in tensor_names(path):
         return False
-    head = HeadModel(path)
     skin = np.flatnonzero(head.parts == head.part_names.index("skin")) if "skin" in head.part_names else np.arange(head.vertex_count)
     triangles = head.triangles[np.isin(head.triangles, skin).all(1)]
     corners, weights = read_tensor(path, "landmark_triangles"), read_tensor(path, "landmark_barycentrics").astype(np.float64)
@@ -120,8 +121,11 @@ def main() -> None:
     parser.add_argument("offset", nargs="?", type=pathlib.Path)
     a = parser.parse_args()
     table = importlib.resources.files(__package__).joinpath("data/ict_annotation_offset.txt")
-    with importlib.resources.as_file(table) as built_in:
-        print("stored" if store(a.file, read_offset(a.offset or built_in)) else "has such places already")
+    try:
+        with importlib.resources.as_file(table) as built_in:
+            print("stored" if store(a.file, read_offset(a.offset or built_in)) else "has such places already")
+    except (ConversionError, GarfaceError, OSError) as problem:
+        sys.exit(f"annotated_points: {problem}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import struct
-from typing import Mapping
+from typing import Iterable, Mapping
 
 import numpy as np
 
@@ -22,13 +22,17 @@ def write_safetensors(path: str | os.PathLike[str], tensors: Mapping[str, np.nda
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    target = pathlib.Path(path)
+    _write(pathlib.Path(path), struct.pack("<Q", len(text)) + text, (np.ascontiguousarray(a).tobytes() for a in tensors.values()))
+
+
+def _write(target: pathlib.Path, head: bytes, pieces: Iterable[bytes]) -> None:
+    """The file as a whole or not at all."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as f:
-            f.write(struct.pack("<Q", len(text)) + text)
-            for array in tensors.values():
-                f.write(np.ascontiguousarray(array).tobytes())
+            f.write(head)
+            for piece in pieces:
+                f.write(piece)
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
@@ -60,6 +64,4 @@ def add_tensors(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray])
         data += np.ascontiguousarray(array).tobytes()
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with open(f"{path}.part", "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
-    os.replace(f"{path}.part", path)
+    _write(pathlib.Path(path), struct.pack("<Q", len(text)) + text, [data])

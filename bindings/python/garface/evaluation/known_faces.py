@@ -82,7 +82,7 @@ class Studio:
             return image.array()
 
     def points(self, geometry: Geometry) -> np.ndarray:
-        """The 68 landmarks, the jaw on the visible contour: (68, 3) camera mm."""
+        """The 68 landmarks where people mark them, the jaw on the visible contour: (68, 3) camera mm."""
         vertices = self.head.evaluate(geometry.identity, geometry.expression)
         points = self.head.landmarks_contour(vertices, geometry.yaw, geometry.pitch, 0)
         return points.astype(np.float64) @ self.rotation(geometry).T

@@ -42,14 +42,25 @@ def mean_head_landmarks(mean: np.ndarray, points: np.ndarray) -> np.ndarray:
     return s * mean @ r.T + t
 
 
+def detected(file: pathlib.Path, count: int) -> np.ndarray:
+    """The points of another detector, (count, n, 2); SystemExit says what is wrong with the file."""
+    try:
+        points = np.load(file)["points"].astype(float)
+    except (KeyError, IndexError, ValueError, OSError):
+        raise SystemExit(f"{file}: expected an .npz with \"points\" (n, 68, 468 or 478, 2)") from None
+    if points.ndim != 3 or points.shape[2] != 2:
+        raise SystemExit(f"{file}: points have shape {points.shape}, expected (n, 68, 468 or 478, 2)")
+    if len(points) != count:
+        raise SystemExit(f"{file}: points of {len(points)} photos, expected {count}")
+    return points
+
+
 def findings(models: garface.Models, options: argparse.Namespace, row: str) -> Iterator[Finding]:
     """The photos that the options choose, one by one, as a row of the table sees them."""
     head, data = garface.HeadModel(), np.load(options.folder / "landmarks68.npz")
     mean = head.landmarks_contour(head.evaluate(), 0, 0, 0)
     names, landmarks = data["names"], data["landmarks"].astype(float)
-    given = landmarks if options.given else np.load(options.points)["points"].astype(float) if options.points else [None] * len(names)
-    if len(given) != len(names):
-        raise SystemExit(f"{options.points}: points of {len(given)} photos, expected {len(names)}")
+    given = landmarks if options.given else detected(options.points, len(names)) if options.points else [None] * len(names)
     names, landmarks, given = (field[:: options.step][: options.limit] for field in (names, landmarks, given))
     schedule = options.schedule if row in ("gar", "sh") else None
     for name, truth, points in zip(map(str, names), landmarks, given):

@@ -21,8 +21,10 @@ import torch
 import torch.nn.functional as F
 
 from . import curves, distributed, runs
+from .data import load_portraits, training_portraits
 from .lessons import LEAST_LEVEL, made_by_processes
 from .networks import channels_last, load_gar, pyramid
+from .normals import HeadModel
 
 
 def local_mean(values, weights):
@@ -113,17 +115,20 @@ def checkpoint_of(path):
 def train(a):
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
-    state = checkpoint_of(a.gar)
+    state, student = checkpoint_of(a.gar), load_gar(a.start_from or a.gar)[0]
+    HeadModel(a.head)       # what is wrong with them is said before processes read them
+    training_portraits(load_portraits(a.portraits, a.cache))
     os.makedirs(a.out, exist_ok=True)
     start = time.time()
     material = made_by_processes(a.gar, a.head, a.portraits, a.cache, a.count, a.seed, a.moves, a.threads)
     print(f"{a.count} lessons in {time.time() - start:.0f} s", flush=True)
-    trainer = Trainer(a, load_gar(a.start_from or a.gar)[0], material)
+    trainer = Trainer(a, student, material)
     start, step, sums = time.time(), 0, {}
     while True:
         share = max((time.time() - start) / (60 * a.minutes) if a.minutes else 0, step / a.steps if a.steps else 0)
         losses = trainer.step(share)
         step += 1
+        share = max(share, step / a.steps if a.steps else 0)
         runs.check_losses(losses, step)
         for k, v in losses.items():
             sums.setdefault(k, []).append(v)
@@ -166,6 +171,11 @@ def arguments(argv=None):
     a = parser.parse_args(argv)
     if not a.minutes and not a.steps:
         parser.error("say how long: --minutes or --steps")
+    for name in ("count", "batch", "report", "threads"):
+        if getattr(a, name) < 1:
+            parser.error(f"--{name} is {getattr(a, name)}, expected at least 1")
+    if not 0 <= a.moves <= 1:
+        parser.error(f"--moves is {a.moves}, expected a share from 0 to 1")
     return a
 
 
