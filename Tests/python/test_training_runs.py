@@ -21,6 +21,7 @@ pytest.importorskip("safetensors")
 
 PACKAGE = Path(__file__).resolve().parents[2] / "bindings" / "python"
 sys.path.insert(0, str(PACKAGE))
+import garface  # noqa: E402
 from garface.training import curves, distributed  # noqa: E402
 from garface.training.__main__ import PROGRAMS, main as program  # noqa: E402
 from garface.training.crop_pool import CropPool, LocalSource, PoolPlan  # noqa: E402
@@ -152,8 +153,7 @@ def test_prepare_finds_or_takes_the_points(tmp_path, photo):
     assert cv2.imread(str(tmp_path / "one" / "overlay.png")).shape == (240, 240, 3)
 
     # The same face, turned by 20 degrees and with its points beside it: roll, scale and shift are taken out again.
-    back = np.load(tmp_path / "one" / "fits.npz")["to_source"][0]
-    points = found.landmarks[0] @ back[:, :2].T + back[:, 2]
+    points = garface.reconstruct(str(photo), renderer="landmarks").landmarks      # as people mark them
     turn = cv2.getRotationMatrix2D((250, 200), 20, 0.8)
     cv2.imwrite(str(given / "a.png"), cv2.warpAffine(picture, turn, (400, 380)))
     lines = "\n".join(f"{x} {y}" for x, y in points @ turn[:, :2].T + turn[:, 2])
