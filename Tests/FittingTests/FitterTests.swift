@@ -50,15 +50,14 @@ import Testing
     /// In a picture of half the side, and then in the whole one.
     @Test func fitsCoarselyFirst() throws {
         let (models, problem, _) = try Self.selfRender()
-        var schedule = Self.joint(.adam, 25)
+        var schedule = Self.joint(.adam, 60)
         schedule.stages[0].name = "coarse"
         schedule.stages[0].pictureLimit = 32
         schedule.stages += Self.joint(.adam, 5).stages
         let result = try Fitter(models: models, renderer: .gar, problem: problem).run(schedule)
         #expect(result.outcomes.map(\.stage) == ["coarse", "joint"])
         #expect(result.outcomes[0].last < result.outcomes[0].first - Double(schedule.stages[0].weights.photometric) * 0.3)
-        // By .003 to .006: the renderer's weights are random, and the rounding of the processor decides how far.
-        #expect(abs(result.state.yaw - problem.start.yaw) > 0.001)
+        #expect(abs(result.state.yaw - problem.start.yaw) > 0.005)
         #expect(result.picture.count == problem.target.count)
     }
 
