@@ -20,17 +20,18 @@ def write_safetensors(path: str | os.PathLike[str], tensors: Mapping[str, np.nda
         end = offset + array.nbytes
         header[name] = {"dtype": DTYPES[str(array.dtype)], "shape": list(array.shape), "data_offsets": [offset, end]}
         offset = end
+    _write(path, header, (np.ascontiguousarray(a).tobytes() for a in tensors.values()))
+
+
+def _write(path: str | os.PathLike[str], header: Mapping[str, object], pieces: Iterable[bytes]) -> None:
+    """The file as a whole or not at all."""
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    _write(pathlib.Path(path), struct.pack("<Q", len(text)) + text, (np.ascontiguousarray(a).tobytes() for a in tensors.values()))
-
-
-def _write(target: pathlib.Path, head: bytes, pieces: Iterable[bytes]) -> None:
-    """The file as a whole or not at all."""
+    target = pathlib.Path(path)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as f:
-            f.write(head)
+            f.write(struct.pack("<Q", len(text)) + text)
             for piece in pieces:
                 f.write(piece)
         os.replace(part, target)
@@ -62,6 +63,4 @@ def add_tensors(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray])
         end = len(data) + array.nbytes
         header[name] = {"dtype": DTYPES[str(array.dtype)], "shape": list(array.shape), "data_offsets": [len(data), end]}
         data += np.ascontiguousarray(array).tobytes()
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    _write(pathlib.Path(path), struct.pack("<Q", len(text)) + text, [data])
+    _write(path, header, [data])
