@@ -19,9 +19,9 @@ extension Float: Scalar {
         _ transpose: Bool, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
         _ x: UnsafePointer<Float>, _ beta: Float, _ y: UnsafeMutablePointer<Float>
     ) {
-        if let kernels = VectorKernels.best?.table.pointee, lda == n, m * n <= largestOwnProduct {
+        if let kernels = VectorKernels.best?.table, lda == n, m * n <= largestOwnProduct {
             if beta != 1 { for i in 0..<(transpose ? n : m) { y[i] = beta == 0 ? 0 : beta * y[i] } }
-            return (transpose ? kernels.columns_times : kernels.rows_times)(a, Int64(m), Int64(n), alpha, x, y)
+            return (transpose ? kernels.pointee.columns_times : kernels.pointee.rows_times)(a, Int64(m), Int64(n), alpha, x, y)
         }
         cblas_sgemv(
             CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), alpha, a, Int32(lda), x, 1, beta, y, 1)
