@@ -118,8 +118,8 @@ def reconstruct(
         renderer: "gar" (the method), "sh" (the spherical-harmonics baseline), "landmarks" (no renderer) or "start"
             (no refinement).
         landmarks: 5, 68, 468 or 478 points, (N, 2), photo pixels: eye centres, nose tip and mouth corners; iBUG's and dlib's
-            68 as people mark them, such as `Result.landmarks` (not the static ones); MediaPipe's face mesh. See `load_landmarks`, `mediapipe_landmarks` and
-            `dlib_landmarks`.
+            68 as people mark them, such as `Result.landmarks` (not the static ones); MediaPipe's face mesh. See
+            `load_landmarks`, `mediapipe_landmarks` and `dlib_landmarks`.
         landmark_confidences: (N,) how sure each of 5 or 68 points is, 0 to 1: a point's expected error is 1 mm divided by
             it, and 0 leaves the point out; None means all 1.
         landmark_order: None where the number of points says it, else "five", "ibug-68", "mediapipe" or "dlib-5".

@@ -99,8 +99,9 @@ class Measurement:
         self.identity = Identity(studio) if identity else None
         head = studio.head
         mean = head.evaluate()
+        self.mean_points = head.landmarks(mean)
         self.region = metrics.face_region(
-            mean, head.parts, head.part_names.index("skin"), head.landmarks(mean)[30], FACE_RADIUS)
+            mean, head.parts, head.part_names.index("skin"), self.mean_points[30], FACE_RADIUS)
         self.features: dict[int, np.ndarray] = {}
 
     def neutral(self, identity: np.ndarray) -> np.ndarray:
@@ -120,7 +121,7 @@ class Measurement:
             truth = self.studio.frame.pixels(portrait.points, len(photo))
             fit = self.neutral(portrait.geometry.identity)
             if name == "mean":
-                points = mean_head_landmarks(self.studio.head.landmarks(self.studio.head.evaluate()), truth)
+                points = mean_head_landmarks(self.mean_points, truth)
                 row.add(fit=metrics.aligned_error(self.neutral(np.zeros_like(portrait.geometry.identity)), fit))
             else:
                 began = time.perf_counter()

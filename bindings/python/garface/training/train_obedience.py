@@ -124,15 +124,16 @@ def train(a):
     print(f"{a.count} lessons in {time.time() - start:.0f} s", flush=True)
     trainer = Trainer(a, student, material)
     start, step, sums = time.time(), 0, {}
+
+    def share():
+        return max((time.time() - start) / (60 * a.minutes) if a.minutes else 0, step / a.steps if a.steps else 0)
     while True:
-        share = max((time.time() - start) / (60 * a.minutes) if a.minutes else 0, step / a.steps if a.steps else 0)
-        losses = trainer.step(share)
+        losses = trainer.step(share())
         step += 1
-        share = max(share, step / a.steps if a.steps else 0)
         runs.check_losses(losses, step)
         for k, v in losses.items():
             sums.setdefault(k, []).append(v)
-        done = share >= 1
+        done = share() >= 1
         if step % a.report == 0 or done:
             means = {k: sum(v) / len(v) for k, v in sums.items()}
             sums = {}
