@@ -19,7 +19,7 @@ import garface  # noqa: E402
 from garface.training import train_gar  # noqa: E402
 from garface.training.augment import Augmentation  # noqa: E402
 from garface.training.codes import CodeBank  # noqa: E402
-from garface.training.crops import LANDMARK_SWAP  # noqa: E402
+from garface.evaluation.landmark_offset import LANDMARK_SWAP  # noqa: E402
 from garface.training.draws import Draw  # noqa: E402
 from garface.training.export import export_gar  # noqa: E402
 from garface.training.judges import Judges, identity_contrast, masked_difference  # noqa: E402

@@ -87,9 +87,14 @@ class Studio:
         points = self.head.landmarks_contour(vertices, geometry.yaw, geometry.pitch, 0)
         return points.astype(np.float64) @ self.rotation(geometry).T
 
+    def own_points(self, geometry: Geometry) -> np.ndarray:
+        """The head model's own 68 landmarks, fixed to the surface: (68, 3) camera mm."""
+        points = self.head.landmarks(self.head.evaluate(geometry.identity, geometry.expression))
+        return points.astype(np.float64) @ self.rotation(geometry).T
+
     def interocular(self, geometry: Geometry) -> float:
         """Distance of the outer eye corners in space, mm."""
-        points = self.head.landmarks(self.head.evaluate(geometry.identity, geometry.expression))
+        points = self.own_points(geometry)
         return float(np.linalg.norm(points[36] - points[45]))
 
     @staticmethod

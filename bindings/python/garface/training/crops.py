@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..evaluation.landmark_offset import LANDMARK_SWAP
 from .convnets import INVERSE_SIZE
 from .data import CENTRE_Y_MM, HALF_MM, compose_affine, frame_to_picture, invert_affine, pixel_to_ndc
 from .detect import detect
 from .photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light
 from .scenes import SceneMaker, _rgb, degrade, skin
 
-# The left-right partner of each of the 68 points.
-LANDMARK_SWAP = np.r_[np.arange(16, -1, -1), np.arange(26, 16, -1), 27:31, np.arange(35, 30, -1), 45, 44, 43, 42, 47, 46,
-                      39, 38, 37, 36, 41, 40, np.arange(54, 47, -1), np.arange(59, 54, -1), np.arange(64, 59, -1), 67, 66, 65]
 # One flat label row: field -> slice
 FIELDS = {}
 _at = 0
