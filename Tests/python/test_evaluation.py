@@ -343,7 +343,7 @@ def test_an_obedient_renderer_has_no_distance_and_slopes_of_one(judge, geometrie
     np.testing.assert_allclose(judge.distances(seen, OFFSET), 0, atol=1e-6)
     for row in opening_rows(judge, seen, 6, seed=1):
         assert row["slope"] == pytest.approx(1, abs=1e-4) and row["correlation"] == pytest.approx(1, abs=1e-4)
-    for row in displacement_rows(judge, seen, 3, seed=1):
+    for row in displacement_rows(judge, portraits, seen, 3, 1, None):
         assert row["slope"] == pytest.approx(1, abs=1e-4) and row["error"] == pytest.approx(0, abs=1e-4)
         assert row["portraits: slope"] == pytest.approx(1, abs=1e-4)
 
@@ -357,11 +357,18 @@ def test_another_mesh_is_farther(judge, geometries):
 
 
 def test_a_sluggish_renderer_has_slopes_below_one(judge, geometries):
-    seen = judge.portraits(sightings(judge, geometries), 64)
+    class Textures:
+        """What is moved by the mesh goes all the way."""
+
+        def found(self, portrait, geometry, box):
+            return judge.expected(geometry, OFFSET)
+    portraits = sightings(judge, geometries)
+    seen = judge.portraits(portraits, 64)
     judge.studio.gain = 0.6
-    for row in displacement_rows(judge, seen, 3, seed=1):
+    for row in displacement_rows(judge, portraits, seen, 3, 1, Textures()):
+        assert row["textures: slope"] == pytest.approx(1, abs=1e-4)
         if row["parameter"] != "yaw":
-            assert row["slope"] == pytest.approx(0.6, abs=0.02)
+            assert row["slope"] == pytest.approx(0.6, abs=0.02) and row["of textures"] == pytest.approx(0.6, abs=0.02)
 
 
 def test_z_that_moves_nothing(judge, geometries, monkeypatch):

@@ -19,6 +19,8 @@ added. Printed:
    eyeBlink and the first ten identity modes, over ``bases`` faces, with its standard error; beside it the same slope
    over the portraits against their fits, where dlib and the fits are at fault and no renderer is: moved from the
    portraits' mean of the parameter to each one's own. It means little where portraits hardly differ (small "rms mm").
+   With ``--head`` also over the same changes of portraits as textures, which is what dlib sees of them at all, and the
+   renders' slope as a share of that.
 
 Needs the extra ``[evaluate]``.
 """
@@ -107,7 +109,6 @@ def distance_rows(judge: Judge, sharp: Sightings, reduced: Sightings, turned: Si
     offset = judge.offset(reduced)
     reference = judge.distances(reduced, offset)
 
-
     def row(name: str, distances: np.ndarray) -> dict:
         return distance_row(name, distances, reference)
     rows = [row("portraits", judge.distances(sharp, judge.offset(sharp))), row("portraits, reduced", reference)]
@@ -123,22 +124,34 @@ def distance_rows(judge: Judge, sharp: Sightings, reduced: Sightings, turned: Si
     return rows
 
 
-def texture_rows(judge: Judge, portraits: list[Portrait], reduced: Sightings, head_file: str) -> list[dict]:
-    """Portraits as textures, at the yaws of part 1. Needs the extra ``[train]``."""
-    from garface.training.normals import HeadModel
-    from garface.training.textures import TexturedHead
+class Textures:
+    """Portraits as textures on their own fits, seen with another geometry. Needs the extra ``[train]``."""
 
-    textured = TexturedHead(HeadModel(head_file))
+    def __init__(self, judge: Judge, head_file: str) -> None:
+        from garface.training.normals import HeadModel
+        from garface.training.textures import TexturedHead
 
-    def posed(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
-        return textured.posed(geometry.identity[None], geometry.expression[None], [judge.studio.rotation(geometry)])[0]
-    offset, size = judge.offset(reduced), judge.studio.renderer.size
+        self.judge, self.textured = judge, TexturedHead(HeadModel(head_file))
+
+    def _posed(self, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+        rotation = self.judge.studio.rotation(geometry)
+        return self.textured.posed(geometry.identity[None], geometry.expression[None], [rotation])[0]
+
+    def found(self, portrait: Portrait, geometry: Geometry, box: np.ndarray) -> np.ndarray:
+        """(68, 2) camera mm: what dlib sees in the portrait moved to ``geometry``."""
+        picture = portrait.picture(self.judge.studio.renderer.size)
+        moved_picture = self.textured.view(picture, self._posed(portrait.geometry), self._posed(geometry)).skin
+        return self.judge.detector.landmarks(moved_picture, box)
+
+
+def texture_rows(judge: Judge, textures: Textures, portraits: list[Portrait], reduced: Sightings) -> list[dict]:
+    """Portraits as textures, at the yaws of part 1."""
+    offset = judge.offset(reduced)
     reference = judge.distances(reduced, offset)
     rows = []
     for yaw in YAWS:
         geometries = [p.geometry.posed(yaw if k % 2 else -yaw) for k, p in enumerate(portraits)]
-        pictures = [textured.view(p.picture(size), posed(p.geometry), posed(g)).skin for p, g in zip(portraits, geometries)]
-        found = [judge.detector.landmarks(picture, judge.box(g)) for picture, g in zip(pictures, geometries)]
+        found = [textures.found(p, g, judge.box(g)) for p, g in zip(portraits, geometries)]
         distances = judge.distances(Sightings(geometries, np.array(found)), offset)
         rows.append(distance_row(f"portraits as textures, yaw {yaw}", distances, reference))
     return rows
@@ -196,20 +209,29 @@ def moving(displacement: np.ndarray) -> np.ndarray:
     return length >= 0.25 * length.max()
 
 
-def displacement_rows(judge: Judge, reduced: Sightings, bases: int, seed: int) -> list[dict]:
-    """Part 3."""
+def displacement_rows(
+    judge: Judge, portraits: list[Portrait], reduced: Sightings, bases: int, seed: int, textures: Textures | None,
+) -> list[dict]:
+    """Part 3. ``reduced``: what was seen of ``portraits``."""
     studio, offset = judge.studio, judge.offset(reduced)
-    chosen = [reduced.geometries[k * len(reduced.geometries) // bases] for k in range(bases)]
+    chosen = [portraits[k * len(portraits) // bases] for k in range(bases)]
     rows = []
     for change in changes(studio.head):
-        mesh, seen = [], []
-        for k, geometry in enumerate(chosen):
-            w, box = studio.w(seed + k), judge.box(geometry)      # the same box for both: it must not tell
-            low, high = ((judge.expected(g, offset), judge.detector.landmarks(studio.picture(g, w), box))
-                         for g in change.pair(geometry))
-            mesh.append(high[0] - low[0])
-            seen.append(high[1] - low[1])
+        mesh, seen, textured = [], [], []
+        for k, portrait in enumerate(chosen):
+            w, box = studio.w(seed + k), judge.box(portrait.geometry)      # the same box for both: it must not tell
+            pair = change.pair(portrait.geometry)
+            low, high = (judge.expected(g, offset) for g in pair)
+            mesh.append(high - low)
+            low, high = (judge.detector.landmarks(studio.picture(g, w), box) for g in pair)
+            seen.append(high - low)
+            if textures:
+                low, high = (textures.found(portrait, g, box) for g in pair)
+                textured.append(high - low)
         row = {"parameter": change.name, **slope_columns(np.array(mesh), np.array(seen), "")}
+        if textures:
+            row |= slope_columns(np.array(mesh), np.array(textured), "textures: ")
+            row["of textures"] = row["slope"] / row["textures: slope"]
         middle = float(np.mean([change.value(g) for g in reduced.geometries]))
         # From the mean of the parameter to the portrait's own value: the mesh by its points, the photo by dlib's.
         still = np.array([judge.expected(change.set_to(g, middle), offset) for g in reduced.geometries])
@@ -240,7 +262,7 @@ def main() -> None:
     parser.add_argument("--limit", type=at_least(1), help="only so many portraits")
     parser.add_argument("--step", type=at_least(1), default=1, help="every so many portraits")
     parser.add_argument("--parts", type=some_of(("1", "2", "3")), default="1,2,3")
-    parser.add_argument("--head", type=existing_file, help="the head model as .npz: portraits turned as textures join part 1")
+    parser.add_argument("--head", type=existing_file, help="the head model as .npz: portraits moved as textures join parts 1 and 3")
     parser.add_argument("--seed", type=at_least(0), default=1)
     weights.add_arguments(parser)
     parser.add_argument("--json", type=output_file)
@@ -252,12 +274,13 @@ def main() -> None:
     turned = [p for p in everyone if abs(p.geometry.yaw) > TURNED][: len(portraits)]
     size = studio.renderer.size
     reduced = judge.portraits(portraits, size)
+    textures = Textures(judge, str(options.head)) if options.head else None
     parts: dict[str, Callable[[], list[dict]]] = {
         "1": lambda: distance_rows(
             judge, judge.portraits(portraits, None), reduced, judge.portraits(turned, size), options.seed)
-        + (texture_rows(judge, portraits, reduced, str(options.head)) if options.head else []),
+        + (texture_rows(judge, textures, portraits, reduced) if textures else []),
         "2": lambda: opening_rows(judge, reduced, options.faces, options.seed),
-        "3": lambda: displacement_rows(judge, reduced, options.bases, options.seed),
+        "3": lambda: displacement_rows(judge, portraits, reduced, options.bases, options.seed, textures),
     }
     results = {}
     for part in options.parts:
