@@ -1,5 +1,14 @@
 import Numerics
 
+/// Unspecialised, element by element, this took a tenth of the time that a texture takes.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+private func filled<T: Scalar>(_ count: Int, with value: T) -> UnsafeMutablePointer<T> {
+    let memory = UnsafeMutablePointer<T>.allocate(capacity: count)
+    memory.initialize(repeating: value, count: count)
+    return memory
+}
+
 /// What lies under every pixel centre: triangle, barycentrics, depth. Row-major, top row first.
 ///
 /// Pixel i of w has its centre at x = (2 i + 1) / w - 1, row j of h at y = 1 - (2 j + 1) / h.
@@ -28,10 +37,8 @@ public final class RasterBuffer<T: Scalar> {
         let n = width * height
         ids = .allocate(capacity: n)
         ids.initialize(repeating: -1, count: n)
-        barycentrics = .allocate(capacity: 3 * n)
-        barycentrics.initialize(repeating: 0, count: 3 * n)
-        depth = .allocate(capacity: n)
-        depth.initialize(repeating: -.infinity, count: n)
+        barycentrics = filled(3 * n, with: 0)
+        depth = filled(n, with: -.infinity)
         zBuffer = .allocate(capacity: n)
         zBuffer.initialize(repeating: 0, count: n)
         screen = .allocate(capacity: 1)

@@ -62,19 +62,20 @@ extension FitStage {
             stepSizes: [.wPlus: 0.05], pictureLimit: coarsePicture)
     }
 
-    /// Geometry and look together, both held by their priors, in a small picture, whose iterations cost a third.
+    /// Geometry and look together, both held by their priors, in a small picture, whose iterations cost a third; shape in long steps.
     public static func garCoarse() -> FitStage {
         var stage = garJoint()
-        (stage.name, stage.iterations, stage.pictureLimit) = ("coarse", 80, coarsePicture)
+        (stage.name, stage.iterations, stage.pictureLimit) = ("coarse", 30, coarsePicture)
+        stage.stepSizes[.identity] = 0.3
         return stage
     }
 
     /// The rest of the way, in a picture of 128 px: larger ones cost four times as much and say no more about shape.
     public static func garJoint() -> FitStage {
         FitStage(
-            name: "joint", optimiser: .adam, iterations: 120,
+            name: "joint", optimiser: .adam, iterations: 90,
             blocks: [.wPlus, .identity, .expression, .rotation, .similarity], weights: pictureWeights(),
-            stepSizes: [.wPlus: 0.02, .identity: 0.14, .rotation: 0.01], silhouettes: true, pictureLimit: finePicture)
+            stepSizes: [.wPlus: 0.02, .identity: 0.2, .expression: 0.02, .rotation: 0.01], silhouettes: true, pictureLimit: finePicture)
     }
 
     private static var coarsePicture: Int { 64 }
@@ -106,7 +107,7 @@ extension FitStage {
         w.expressionStart = 1
         w.wMean = 1
         // GAR is trained with one w for all its rows: rows free of each other explain shape away as look.
-        w.wSpread = 1000
+        w.wSpread = 4000
         w.albedo = 100
         w.albedoSmoothness = 1
         return w

@@ -279,6 +279,7 @@ public final class FaceTracker {
         stage.name = "frame"
         stage.blocks.removeAll { $0 == .identity }
         stage.iterations = 30
+        stage.stepSizes[.expression] = 0.01     // it was there a frame ago
         try job.run([stage], .gar) { _, _ in }
         lastWPlus = job.state.wPlus
     }
