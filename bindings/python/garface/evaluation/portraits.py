@@ -34,7 +34,7 @@ import numpy as np
 
 import garface
 from garface.evaluation import metrics, sheets, weights
-from garface.evaluation.arguments import at_least, output_file, some_of
+from garface.evaluation.arguments import at_least, output_file, some_of, stages
 from garface.evaluation.resize import resize
 from garface.evaluation.face_masks import FACE_RADIUS, Masks, Placement
 from garface.evaluation.known_faces import Studio
@@ -94,8 +94,8 @@ class Row:
 class Measurement:
     """The test portraits through the library, row by row."""
 
-    def __init__(self, models: garface.Models, studio: Studio, identity: bool) -> None:
-        self.models, self.studio, self.masks = models, studio, Masks(studio)
+    def __init__(self, models: garface.Models, studio: Studio, identity: bool, schedule: dict | None = None) -> None:
+        self.models, self.studio, self.masks, self.schedule = models, studio, Masks(studio), schedule
         self.identity = Identity(studio) if identity else None
         head = studio.head
         mean = head.evaluate()
@@ -126,7 +126,8 @@ class Measurement:
             else:
                 began = time.perf_counter()
                 try:
-                    result = garface.reconstruct(photo, models=self.models, renderer=name)
+                    result = garface.reconstruct(
+                        photo, models=self.models, renderer=name, schedule=self.schedule if name in ("gar", "sh") else None)
                 except garface.NoFaceError:
                     row.missed += 1
                     renders.append(None)
@@ -173,12 +174,13 @@ def main() -> None:
     parser.add_argument("--step", type=at_least(1), default=1, help="every so many photos")
     parser.add_argument("--no-identity", action="store_true", help="without dlib")
     parser.add_argument("--sheet", type=sheets.picture_file, help="write photos and renders here")
+    parser.add_argument("--schedule", type=stages, help="stages of the fit as JSON (default: the standard ones)")
     weights.add_arguments(parser)
     parser.add_argument("--json", type=output_file)
     options = parser.parse_args()
     studio = Studio(garface.Renderer(options.renderer), garface.HeadModel())
     portraits = read_portraits(options.portraits, studio.head)[:: options.step][: options.limit]
-    measurement = Measurement(weights.models(options), studio, not options.no_identity)
+    measurement = Measurement(weights.models(options), studio, not options.no_identity, options.schedule)
     rows, columns = [], [[p.picture() for p in portraits[:SHOWN]]]
     for name in options.rows:
         row, renders = measurement.row(name, portraits)
