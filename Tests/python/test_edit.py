@@ -179,7 +179,9 @@ def test_the_surface_takes_its_colours_along(saved, pixels, models):
             follows = np.corrcoef(there, sampled(chart, before[chosen]))[0, 1]
             stays = np.corrcoef(there, sampled(chart, after[chosen]))[0, 1]
             least_followed = closely if "turn" in edit else 0.4      # GAR paints the open mouth over what is around it
-            assert follows > least_followed and stays < 0.5, (edit, name, follows, stays)
+            # Vertices lie close together: what has moved a little may resemble, by chance, what it comes to lie on.
+            alike = np.corrcoef(sampled(chart, before[chosen]), sampled(chart, after[chosen]))[0, 1]
+            assert follows > least_followed and stays < max(0.5, alike + 0.1), (edit, name, follows, stays, alike)
     assert cases.count("face") == 4 and "skull" in cases, cases
 
 
