@@ -156,7 +156,7 @@ def test_the_surface_takes_its_colours_along(saved, pixels, models):
     # Which vertices, how far they face the viewer, how far the photo shows them, and how closely they have to follow: on the
     # face GAR changes the colours within limits, on the skull nothing does.
     parts = {
-        "face": (distance < 60, 0.8, 0.99, 0.8),
+        "face": (distance < 60, 0.7, 0.99, 0.8),
         "skull": ((distance > 112) & (mean[:, 1] > head.landmarks(mean)[27, 1]), 0.5, 0.5, 0.9),
     }
     skin = head.parts == head.part_names.index("skin")
@@ -179,9 +179,7 @@ def test_the_surface_takes_its_colours_along(saved, pixels, models):
             follows = np.corrcoef(there, sampled(chart, before[chosen]))[0, 1]
             stays = np.corrcoef(there, sampled(chart, after[chosen]))[0, 1]
             least_followed = closely if "turn" in edit else 0.4      # GAR paints the open mouth over what is around it
-            # Vertices lie close together: what has moved a little may resemble, by chance, what it comes to lie on.
-            alike = np.corrcoef(sampled(chart, before[chosen]), sampled(chart, after[chosen]))[0, 1]
-            assert follows > least_followed and stays < max(0.5, alike + 0.1), (edit, name, follows, stays, alike)
+            assert follows > least_followed and stays < 0.5, (edit, name, follows, stays)
     assert cases.count("face") == 4 and "skull" in cases, cases
 
 
