@@ -88,7 +88,8 @@ def test_tables_that_are_none(tmp_path, text):
 
 def test_the_table_is_the_same_for_left_and_right(head):
     pytest.importorskip("dlib")
-    from garface.evaluation.annotation_offset import LANDMARK_SWAP, symmetric
+    from garface._landmarks import LANDMARK_SWAP
+    from garface.evaluation.annotation_offset import symmetric
 
     points = head.landmarks(head.evaluate())
     np.testing.assert_allclose(points[LANDMARK_SWAP] * [-1, 1, 1], points, atol=0.3)

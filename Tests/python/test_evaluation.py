@@ -360,8 +360,8 @@ def test_a_sluggish_renderer_has_slopes_below_one(judge, geometries):
     class Textures:
         """What is moved by the mesh goes all the way."""
 
-        def found(self, portrait, geometry, box):
-            return judge.expected(geometry, OFFSET)
+        def found(self, portrait, geometries, box):
+            return [judge.expected(geometry, OFFSET) for geometry in geometries]
     portraits = sightings(judge, geometries)
     seen = judge.portraits(portraits, 64)
     judge.studio.gain = 0.6

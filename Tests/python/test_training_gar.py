@@ -16,10 +16,10 @@ safe_open = pytest.importorskip("safetensors").safe_open
 PYTHON = Path(__file__).resolve().parents[2] / "bindings" / "python"
 sys.path.insert(0, str(PYTHON))
 import garface  # noqa: E402
+from garface._landmarks import LANDMARK_SWAP  # noqa: E402
 from garface.training import train_gar  # noqa: E402
 from garface.training.augment import Augmentation  # noqa: E402
 from garface.training.codes import CodeBank  # noqa: E402
-from garface.evaluation.landmark_offset import LANDMARK_SWAP  # noqa: E402
 from garface.training.draws import Draw  # noqa: E402
 from garface.training.export import export_gar  # noqa: E402
 from garface.training.judges import Judges, identity_contrast, masked_difference  # noqa: E402

@@ -21,6 +21,10 @@ SCHEMES = {
 # Points per face that `reconstruct` takes.
 COUNTS = (5, 68, 468, 478)
 
+# The left-right partner of each of iBUG's 68 points.
+LANDMARK_SWAP = np.r_[np.arange(16, -1, -1), np.arange(26, 16, -1), 27:31, np.arange(35, 30, -1), 45, 44, 43, 42, 47, 46,
+                      39, 38, 37, 36, 41, 40, np.arange(54, 47, -1), np.arange(59, 54, -1), np.arange(64, 59, -1), 67, 66, 65]
+
 
 def load_landmarks(file: str | os.PathLike[str], first_pixel: float = 0) -> tuple[np.ndarray, np.ndarray]:
     """The points (N, 2) of a file, in photo pixels, and their confidences (N,), 1 where the file has none.

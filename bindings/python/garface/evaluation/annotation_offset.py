@@ -17,11 +17,13 @@ import pathlib
 import numpy as np
 
 import garface
+from garface._landmarks import LANDMARK_SWAP
 from garface.evaluation.arguments import at_least, output_file
 from garface.evaluation.known_faces import Studio
-from garface.evaluation.landmark_offset import LANDMARK_SWAP, mean_offset, moved
+from garface.evaluation.landmark_offset import mean_offset, moved
 from garface.evaluation.obedience import Judge
 from garface.evaluation.portrait_fits import portraits_folder, read_portraits
+
 
 def symmetric(offset: np.ndarray) -> np.ndarray:
     """(68, 3): the mean of an offset and its mirror image."""

@@ -66,6 +66,11 @@ def stages(text: str) -> dict:
         raise argparse.ArgumentTypeError(f"{text} is no JSON: {problem}") from None
 
 
+def stages_for(row: str, schedule: dict | None) -> dict | None:
+    """Stages that were given are of a fit through a renderer; other rows keep their own."""
+    return schedule if row in ("gar", "sh") else None
+
+
 def output_file(text: str) -> pathlib.Path:
     """A file to write once all is measured."""
     file = pathlib.Path(text)

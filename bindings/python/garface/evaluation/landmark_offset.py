@@ -3,10 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 
-# The left-right partner of each of the 68 points.
-LANDMARK_SWAP = np.r_[np.arange(16, -1, -1), np.arange(26, 16, -1), 27:31, np.arange(35, 30, -1), 45, 44, 43, 42, 47, 46,
-                      39, 38, 37, 36, 41, 40, np.arange(54, 47, -1), np.arange(59, 54, -1), np.arange(64, 59, -1), 67, 66, 65]
-
 
 def mean_offset(found: np.ndarray, points: np.ndarray, rotations: np.ndarray) -> np.ndarray:
     """The offset (68, 3), mm in model space, z zero, that brings the model's points nearest to the found ones.

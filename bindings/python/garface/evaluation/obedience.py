@@ -29,7 +29,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from typing import Callable
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -137,11 +137,11 @@ class Textures:
         rotation = self.judge.studio.rotation(geometry)
         return self.textured.posed(geometry.identity[None], geometry.expression[None], [rotation])[0]
 
-    def found(self, portrait: Portrait, geometry: Geometry, box: np.ndarray) -> np.ndarray:
-        """(68, 2) camera mm: what dlib sees in the portrait moved to ``geometry``."""
-        picture = portrait.picture(self.judge.studio.renderer.size)
-        moved_picture = self.textured.view(picture, self._posed(portrait.geometry), self._posed(geometry)).skin
-        return self.judge.detector.landmarks(moved_picture, box)
+    def found(self, portrait: Portrait, geometries: Sequence[Geometry], box: np.ndarray) -> list[np.ndarray]:
+        """(68, 2) camera mm each: what dlib sees in the portrait moved to ``geometries``."""
+        picture, own = portrait.picture(self.judge.studio.renderer.size), self._posed(portrait.geometry)
+        views = (self.textured.view(picture, own, self._posed(geometry)) for geometry in geometries)
+        return [self.judge.detector.landmarks(view.skin, box) for view in views]
 
 
 def texture_rows(judge: Judge, textures: Textures, portraits: list[Portrait], reduced: Sightings) -> list[dict]:
@@ -151,7 +151,7 @@ def texture_rows(judge: Judge, textures: Textures, portraits: list[Portrait], re
     rows = []
     for yaw in YAWS:
         geometries = [p.geometry.posed(yaw if k % 2 else -yaw) for k, p in enumerate(portraits)]
-        found = [textures.found(p, g, judge.box(g)) for p, g in zip(portraits, geometries)]
+        found = [textures.found(p, [g], judge.box(g))[0] for p, g in zip(portraits, geometries)]
         distances = judge.distances(Sightings(geometries, np.array(found)), offset)
         rows.append(distance_row(f"portraits as textures, yaw {yaw}", distances, reference))
     return rows
@@ -226,7 +226,7 @@ def displacement_rows(
             low, high = (judge.detector.landmarks(studio.picture(g, w), box) for g in pair)
             seen.append(high - low)
             if textures:
-                low, high = (textures.found(portrait, g, box) for g in pair)
+                low, high = textures.found(portrait, pair, box)
                 textured.append(high - low)
         row = {"parameter": change.name, **slope_columns(np.array(mesh), np.array(seen), "")}
         if textures:

@@ -19,7 +19,7 @@ import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
-from garface.evaluation.arguments import at_least, existing_file, folder_with, output_file, some_of, stages
+from garface.evaluation.arguments import at_least, existing_file, folder_with, output_file, some_of, stages, stages_for
 
 ROWS = {"mean": "mean head", "start": "start", "landmarks": "landmarks only", "sh": "spherical harmonics", "gar": "GAR"}
 FITS = [row for row in ROWS if row != "mean"]       # those for which the library is asked
@@ -62,7 +62,7 @@ def findings(models: garface.Models, options: argparse.Namespace, row: str) -> I
     names, landmarks = data["names"], data["landmarks"].astype(float)
     given = landmarks if options.given else detected(options.points, len(names)) if options.points else [None] * len(names)
     names, landmarks, given = (field[:: options.step][: options.limit] for field in (names, landmarks, given))
-    schedule = options.schedule if row in ("gar", "sh") else None
+    schedule = stages_for(row, options.schedule)
     for name, truth, points in zip(map(str, names), landmarks, given):
         if row == "mean":
             yield Finding(name, truth, mean_head_landmarks(mean, truth))

@@ -34,7 +34,7 @@ import numpy as np
 
 import garface
 from garface.evaluation import metrics, sheets, weights
-from garface.evaluation.arguments import at_least, output_file, some_of, stages
+from garface.evaluation.arguments import at_least, output_file, some_of, stages, stages_for
 from garface.evaluation.resize import resize
 from garface.evaluation.face_masks import FACE_RADIUS, Masks, Placement
 from garface.evaluation.known_faces import Studio
@@ -127,7 +127,7 @@ class Measurement:
                 began = time.perf_counter()
                 try:
                     result = garface.reconstruct(
-                        photo, models=self.models, renderer=name, schedule=self.schedule if name in ("gar", "sh") else None)
+                        photo, models=self.models, renderer=name, schedule=stages_for(name, self.schedule))
                 except garface.NoFaceError:
                     row.missed += 1
                     renders.append(None)

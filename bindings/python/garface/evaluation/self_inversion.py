@@ -16,7 +16,7 @@ import numpy as np
 
 import garface
 from garface.evaluation import metrics, weights
-from garface.evaluation.arguments import at_least, output_file, some_of, stages
+from garface.evaluation.arguments import at_least, output_file, some_of, stages, stages_for
 from garface.evaluation.photos import ROWS
 
 
@@ -108,7 +108,7 @@ def main() -> None:
     options = parser.parse_args()
     models, renderer, head = weights.models(options), garface.Renderer(options.renderer), garface.HeadModel()
     faces = make_faces(renderer, head, options.faces, options.seed, options.picture)
-    rows = [measure(models, renderer, head, faces, row, options.schedule if row in ("gar", "sh") else None)
+    rows = [measure(models, renderer, head, faces, row, stages_for(row, options.schedule))
             for row in options.rows]
     mean = next((r["mesh median mm"] for r in rows if r["row"] == ROWS["mean"]), None)
     for r in rows:

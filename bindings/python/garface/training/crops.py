@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..evaluation.landmark_offset import LANDMARK_SWAP
+from .._landmarks import LANDMARK_SWAP
 from .convnets import INVERSE_SIZE
 from .data import CENTRE_Y_MM, HALF_MM, compose_affine, frame_to_picture, invert_affine, pixel_to_ndc
 from .detect import detect

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 
-from ..evaluation.landmark_offset import LANDMARK_SWAP
+from .._landmarks import LANDMARK_SWAP
 from .data import (CENTRE_Y_MM, HALF_MM, compose_affine, fingerprint, load_crops, load_portraits, pixel_to_ndc, rotation_matrix,
                    training_crops, training_portraits, warped)
 from .eyelids import shut_eyes_repeated
