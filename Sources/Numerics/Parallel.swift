@@ -1,46 +1,56 @@
 import Glibc
 
-// Work in parts on several threads: those of OpenMP, which oneDNN brings along and computes with too, so that there is one
-// pool of threads and not two. Where there is no OpenMP, the parts run one after the other.
+// Work in parts on several threads. There is one pool of workers in a process, one less than the thread count, whoever
+// calls: several contexts at work share it.
 
-private typealias Region = @convention(c) (UnsafeMutableRawPointer?) -> Void
-private typealias RunRegion = @convention(c) (Region, UnsafeMutableRawPointer?, UInt32, UInt32) -> Void
-private typealias Count = @convention(c) () -> Int32
+/// The workers that nobody has, and shared work to use again.
+private final class Pool: @unchecked Sendable {
+    private let lock = Lock()
+    private var idle: [Worker] = []
+    private var started = 0
+    private var spare: [SharedWork] = []
 
-private let runRegion: RunRegion? = dlsym(nil, "GOMP_parallel").map { unsafeBitCast($0, to: RunRegion.self) }
-private let threadNumber: Count? = dlsym(nil, "omp_get_thread_num").map { unsafeBitCast($0, to: Count.self) }
-private let threadsInRegion: Count? = dlsym(nil, "omp_get_num_threads").map { unsafeBitCast($0, to: Count.self) }
+    /// Work with at most `wanted` workers for it.
+    func lend(_ wanted: Int) -> SharedWork {
+        lock.acquire()
+        defer { lock.release() }
+        while idle.count < wanted, started < partCount() - 1, let worker = Worker.start() {
+            started += 1
+            idle.append(worker)
+        }
+        let work = spare.popLast() ?? SharedWork()
+        for _ in 0..<min(wanted, idle.count) { work.workers.append(idle.removeLast()) }
+        return work
+    }
 
-/// Whether parts run in parallel.
-let hasOpenMP = runRegion != nil && threadNumber != nil && threadsInRegion != nil
-
-private struct Job {
-    let parts: Int
-    let work: (Int) -> Void
+    func take(_ work: SharedWork) {
+        lock.acquire()
+        defer { lock.release() }
+        idle += work.workers
+        work.workers.removeAll(keepingCapacity: true)
+        spare.append(work)
+    }
 }
+
+/// A child process that was forked has none of its parent's workers: it begins with a pool of its own.
+nonisolated(unsafe) private var pool: Pool = {
+    pthread_atfork(nil, nil, { pool = Pool() })
+    return Pool()
+}()
 
 /// Calls `work` with 0..<parts, each once, in parallel where there are threads for it. What a part does depends on its number
 /// alone, so that results are the same whichever thread does it.
 @inline(never)
 public func inParts(_ parts: Int, _ work: (Int) -> Void) {
-    guard parts > 1, hasOpenMP, let runRegion else {
+    guard parts > 1, partCount() > 1 else {
         for part in 0..<max(1, parts) { work(part) }
         return
     }
     withoutActuallyEscaping(work) { work in
-        var job = Job(parts: parts, work: work)
-        withUnsafeMutablePointer(to: &job) { job in
-            runRegion(
-                {
-                    let job = $0!.assumingMemoryBound(to: Job.self)
-                    var part = Int(threadNumber!())
-                    let step = max(1, Int(threadsInRegion!()))
-                    while part < job.pointee.parts {
-                        job.pointee.work(part)
-                        part += step
-                    }
-                }, job, UInt32(parts), 0)
-        }
+        let pool = pool
+        let shared = pool.lend(min(parts, partCount()) - 1)
+        shared.run(parts, work)
+        pool.take(shared)
     }
 }
 

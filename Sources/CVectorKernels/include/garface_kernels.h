@@ -4,6 +4,15 @@
 #pragma once
 #include <stdint.h>
 
+/* Tells the processor that this thread only looks again and again whether something has come. */
+static inline void garface_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Floats that may be read past the last one a kernel needs, and written past the last lane it is given. */
 #define GARFACE_SLACK 32
 

@@ -12,7 +12,7 @@
             guard OneDNN.engine != nil, let weights = plain as? Tensor<Float> else {
                 throw GarfaceError(.internalFailure, "oneDNN: no engine")
             }
-            OneDNN.applyThreadCount()
+            OneDNN.use()
             stream = try OneDNNStream()
             large = try OneDNNMemory(
                 OneDNN.descriptor([g.batch, g.inputChannels, g.inputHeight, g.inputWidth], dnnl_nChw16c), owned: false)
@@ -44,7 +44,7 @@
         }
 
         private func run(_ step: OneDNNPrimitive) {
-            OneDNN.applyThreadCount()
+            OneDNN.use()
             step.execute(stream.handle)
             dnnl_stream_wait(stream.handle)
         }

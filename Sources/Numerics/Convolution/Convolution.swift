@@ -100,7 +100,8 @@ public final class Convolution<T: Scalar>: @unchecked Sendable {
         case .vector:
             (path, engine) = vectorOrGemm()
         case .onednn:
-            if VectorConvolution.beatsOneDNN(plain) {
+            // oneDNN has one thread here.
+            if VectorConvolution.beatsOneDNN(plain) || partCount() > 1 {
                 let own = vectorOrGemm()
                 if own.0 == .vector {
                     (path, engine) = own

@@ -12,7 +12,7 @@
 
         public init(_ kind: ConvolutionKind, batch: Int, inputChannels: Int, outputChannels: Int, height: Int, width: Int) throws {
             guard OneDNN.engine != nil else { throw GarfaceError(.internalFailure, "oneDNN: no engine") }
-            OneDNN.applyThreadCount()
+            OneDNN.use(threads: partCount())
             stream = try OneDNNStream()
             let plain = PlainConvolution(
                 kind, batch: batch, inputChannels: inputChannels, outputChannels: outputChannels, height: height, width: width)
@@ -41,7 +41,7 @@
 
         /// One run of an algorithm on maps of zeros, forward or towards the input.
         public func run(_ algorithm: Int, backward: Bool) {
-            OneDNN.applyThreadCount()
+            OneDNN.use(threads: partCount())
             (backward ? algorithms[algorithm].backward : algorithms[algorithm].forward).execute(stream.handle)
             dnnl_stream_wait(stream.handle)
         }

@@ -17,15 +17,13 @@
             return dnnl_engine_create(&engine, dnnl_cpu, 0) == dnnl_success ? engine : nil
         }()
 
-        // OpenMP's count belongs to the calling thread, so it is set again before every use. oneDNN brings the OpenMP
-        // runtime along; asking the loader for it saves linking one by name.
+        // oneDNN computes on threads of OpenMP, whose count belongs to the calling thread, so that it is set again before every
+        // use. The runtime comes with oneDNN; asking the loader for it saves linking one by name.
         private typealias SetThreads = @convention(c) (Int32) -> Void
         private static let setThreads: SetThreads? = dlsym(nil, "omp_set_num_threads").map {
             unsafeBitCast($0, to: SetThreads.self)
         }
-        static func applyThreadCount() {
-            setThreads?(Int32(max(1, currentThreadCount())))
-        }
+        static func use(threads: Int = 1) { setThreads?(Int32(threads)) }
 
         static func descriptor(_ dims: [Int], _ tag: dnnl_format_tag_t) throws -> dnnl_memory_desc_t {
             var result = dnnl_memory_desc_t()

@@ -12,7 +12,7 @@
 
         init(_ g: PlainConvolution, _ cache: OneDNNWeightCache, plain weights: Tensor<Float>?) throws {
             guard OneDNN.engine != nil, let weights else { throw GarfaceError(.internalFailure, "oneDNN: no engine") }
-            OneDNN.applyThreadCount()
+            OneDNN.use()
             stream = try OneDNNStream()
             plainWeights = weights
             let largeShape = [g.batch, g.inputChannels, g.inputHeight, g.inputWidth]
@@ -76,7 +76,7 @@
         }
 
         private func run(_ steps: [OneDNNPrimitive]) {
-            OneDNN.applyThreadCount()
+            OneDNN.use()
             for step in steps { step.execute(stream.handle) }
             dnnl_stream_wait(stream.handle)
         }

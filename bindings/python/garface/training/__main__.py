@@ -13,6 +13,7 @@ PROGRAMS = {
     "turned": ("turned", "portraits turned, reshaped and re-expressed"),
     "renders": ("renders", "renders of a trained renderer with known parameters"),
     "fit-w-head": ("fit_w_head", "fit the w head of an inverse network to another renderer"),
+    "fit-mapping": ("fit_mapping", "fit the renderer's random faces to portraits"),
     "train-detector": ("train_detector", "train the face detector"),
     "evaluate-detector": ("evaluate_detector", "measure the face detector"),
     "evaluate-inverse": ("evaluate_inverse", "measure the inverse network"),

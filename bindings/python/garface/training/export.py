@@ -65,9 +65,13 @@ def write_cases(path, out):
     save_file({k: v.contiguous() for k, v in data.items()}, out, metadata={"note": note})
 
 
-def export_gar(checkpoint, out, normal_sampling):
-    gar, _ = load_gar(checkpoint)
+def export_gar_network(gar, out, normal_sampling):
+    """Write a `Generator` with the mean of its w."""
     save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(normal_sampling), out)
+
+
+def export_gar(checkpoint, out, normal_sampling):
+    export_gar_network(load_gar(checkpoint)[0], out, normal_sampling)
 
 
 def deviations(network, size, renders, head):
