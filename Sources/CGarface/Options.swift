@@ -64,6 +64,10 @@ struct CallOptions {
         core.seed = o.seed
         if writesFiles { files = try selection(o.files, "options->files") }
         core.maximumFaces = isSet(o.all_faces) ? 1000 : 1
+        let landmarkScheme = try scheme(o.landmark_scheme, "options->landmark_scheme")
+        if o.landmark_count == 0 && (o.landmarks != nil || o.landmark_confidences != nil) {
+            throw invalid("options->landmark_count: is 0, but there are landmarks; expected 5, 68, 468 or 478")
+        }
         if o.landmark_count != 0 {
             guard LandmarkScheme(count: Int(o.landmark_count)) != nil else {
                 throw invalid("options->landmark_count: is \(o.landmark_count), expected 0, 5, 68, 468 or 478")
@@ -73,7 +77,7 @@ struct CallOptions {
             let confidences = try o.landmark_confidences.map { try finite($0, count, "options->landmark_confidences") }
             try core.setLandmarks(
                 (0..<2 * count).map { Double(points[$0]) }, confidences: confidences.map { c in (0..<count).map { Double(c[$0]) } },
-                scheme: try scheme(o.landmark_scheme, "options->landmark_scheme"))
+                scheme: landmarkScheme)
         }
         if let box = o.box {
             let b = try finite(box, 4, "options->box")

@@ -50,7 +50,8 @@ public struct PointAlignment: Sendable {
         "0-16 jaw from the subject's right ear to the left, 17-21 right brow, 22-26 left brow, 27-30 nose bridge, 31-35 nose "
         + "base, 36-41 right eye, 42-47 left eye, 48-59 outer lip, 60-67 inner lip (\(sides))"
     private static let order5 =
-        "right eye centre, left eye centre, nose tip, right mouth corner, left mouth corner (\(sides))"
+        "right eye centre, left eye centre, nose tip, right mouth corner, left mouth corner (\(sides)); dlib's 5 "
+        + "are others and have to be named (dlib-5)"
     private static let sides = "the subject's right, which is left in the picture; u to the right, v downwards"
 
     /// 68 points (u, v) in photo pixels, iBUG order; how much each counts, 0 to 1 (all fully for nil); whether they are where people

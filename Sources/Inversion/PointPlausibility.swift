@@ -46,14 +46,18 @@ struct PointPlausibility {
     /// Throws where `points`, (u, v) pairs in photo pixels, form no face in the order expected.
     func check(_ points: [Double]) throws {
         let count = weights.count
-        func refuse(_ what: String) -> GarfaceError {
-            GarfaceError(.invalidArgument, "landmarks: the \(count) points \(what); expected in this order: \(order)")
-        }
         let given = (0..<count).map { SIMD2(points[2 * $0], -points[2 * $0 + 1]) }
         let seen = zip(given, weights).filter { $0.1 > 0 }.map(\.0)
+        func refuse(_ what: String) -> GarfaceError {
+            let which = seen.count == count ? "the \(count) points" : "the \(seen.count) points that count, of \(count),"
+            return GarfaceError(.invalidArgument, "landmarks: \(which) \(what); expected in this order: \(order)")
+        }
         let low = seen.reduce(seen[0]) { pointwiseMin($0, $1) }, high = seen.reduce(seen[0]) { pointwiseMax($0, $1) }
         guard (high - low).max() >= Self.leastExtent else {
-            throw refuse("span \((high - low).max()) pixels, which is no face (at least \(Int(Self.leastExtent)) are needed)")
+            let extent = ((high - low).max() * 100).rounded() / 100
+            throw refuse(
+                "span \(extent) pixels, which is no face (at least \(Int(Self.leastExtent)) are needed; shares of the photo's sides "
+                    + "have to be multiplied by them)")
         }
         let centred = Self.centred(given, weights)
         guard flatness(centred) >= Self.flattest else { throw refuse("lie on a line") }

@@ -8,7 +8,9 @@ public enum FileAccess {
         guard descriptor >= 0 else {
             let code = errno
             throw GarfaceError(
-                code == ENOENT || code == ENOTDIR ? .fileNotFound : .fileUnreadable, "\(path): \(reason(code))")
+                code == ENOENT || code == ENOTDIR ? .fileNotFound : .fileUnreadable,
+                path.isEmpty ? "the name of a file is empty"
+                    : "\(path): \(reason(code))" + (isReadable(name: path) ? "" : " (a name that is not UTF-8 cannot be read: rename it)"))
         }
         defer { close(descriptor) }
         var information = stat()
@@ -115,6 +117,9 @@ public enum FileAccess {
         guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
         return Int(information.st_size)
     }
+
+    /// False for a name that was not UTF-8 and has marks in the place of what could not be read.
+    public static func isReadable(name: String) -> Bool { !name.unicodeScalars.contains("\u{FFFD}") }
 
     /// The names in a folder, sorted; none where it cannot be read.
     public static func names(in folder: String) -> [String] {

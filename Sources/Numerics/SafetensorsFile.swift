@@ -38,6 +38,11 @@ public struct SafetensorsFile: Sendable {
     public static let maximumFileSize = 1 << 32
     static let maximumHeaderSize = 1 << 24
 
+    /// Whether the first bytes are printed characters or breaks of lines.
+    private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.prefix(8).allSatisfy { (0x20..<0x7F).contains($0) || (0x09...0x0D).contains($0) }
+    }
+
     public init(path: String) throws {
         try self.init(storage: Storage(copying: try FileAccess.read(path, limit: Self.maximumFileSize)), name: path)
     }
@@ -55,7 +60,7 @@ public struct SafetensorsFile: Sendable {
         guard bytes.count >= 8 else { throw malformed("is not a safetensors file: only \(bytes.count) bytes long") }
         let headerSize = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         guard headerSize <= UInt64(Self.maximumHeaderSize) else {
-            throw malformed("is not a safetensors file: its header claims \(headerSize) bytes")
+            throw malformed("is not a safetensors file: it begins \(Self.isText(bytes) ? "like text" : "with a header of \(headerSize) bytes")")
         }
         let dataStart = 8 + Int(headerSize)
         guard dataStart <= bytes.count else {

@@ -42,10 +42,10 @@ struct BatchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Which files, as for reconstruct.", valueName: "names"))
     var files = "standard"
 
-    @Option(help: "Seeds every random choice.")
+    @Option(parsing: .unconditional, help: "Seeds every random choice.")
     var seed: UInt64 = 0
 
-    @Option(name: [.short, .long], help: "Photos at a time; one per core unless given.")
+    @Option(name: [.short, .long], parsing: .unconditional, help: "Photos at a time; one per core unless given.")
     var jobs: Int?
 
     @Flag(help: "Leave photos alone that failed before.")

@@ -69,31 +69,31 @@ struct EditCommand: ParsableCommand {
     @Option(parsing: .unconditional, help: "Times the identity: 0 the mean face, above 1 a caricature.")
     var identityGain: Float = 1
 
-    @Option(help: ArgumentHelp("Mix in another face's identity: 0.5 is half way.", valueName: "file:share"))
+    @Option(help: ArgumentHelp("Mix in another face's identity; half way unless a share is given.", valueName: "file[:share]"))
     var mixIdentity: String?
 
-    @Option(help: ArgumentHelp("Mix in another face's expression.", valueName: "file:share"))
+    @Option(help: ArgumentHelp("Mix in another face's expression.", valueName: "file[:share]"))
     var mixExpression: String?
 
-    @Option(help: ArgumentHelp("Mix in another face's look (w+).", valueName: "file:share"))
+    @Option(help: ArgumentHelp("Mix in another face's look (w+).", valueName: "file[:share]"))
     var mixLook: String?
 
     @Option(help: "Seeds a random look (z) instead of the reconstructed one.")
     var lookSeed: UInt64?
 
-    @Option(help: ArgumentHelp("Mix in a random look: of z with --look-seed, of w+ without.", valueName: "seed:share"))
+    @Option(help: ArgumentHelp("Mix in a random look: of z with --look-seed, of w+ without.", valueName: "seed[:share]"))
     var mixLookSeed: String?
 
     @Option(help: ArgumentHelp("The rows of w+ that the other look takes part in, coarse to fine.", valueName: "first:end"))
     var mixRows: String?
 
-    @Option(help: "How far a random look may go from the mean: 0 the mean, 1 anywhere.")
+    @Option(parsing: .unconditional, help: "How far a random look may go from the mean: 0 the mean, 1 anywhere.")
     var truncation: Float = 0.7
 
     @Option(parsing: .unconditional, help: "Times the distance of the look from the mean; 0.7 calms it down in other poses.")
     var lookGain: Float = 1
 
-    @Option(help: "How much of the photo's detail goes along, 0 to 1.")
+    @Option(parsing: .unconditional, help: "How much of the photo's detail goes along, 0 to 1.")
     var detail: Float = 1
 
     @Option(parsing: .unconditional, help: ArgumentHelp(
@@ -110,8 +110,8 @@ struct EditCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A folder for parameters, meshes and pictures of the edited face.", valueName: "folder"))
     var result: String?
 
-    @Option(help: ArgumentHelp("Which files --result writes, as for reconstruct.", valueName: "names"))
-    var files = "standard"
+    @Option(help: ArgumentHelp("Which files --result writes, as for reconstruct; standard unless given.", valueName: "names"))
+    var files: String?
 
     @OptionGroup(title: "Models") var models: ModelOptions
 
@@ -124,6 +124,9 @@ struct EditCommand: ParsableCommand {
         if sweep != nil {
             guard strip != nil || frames != nil else { throw ValidationError("--sweep goes with --strip, --frames or both.") }
             guard output == nil && result == nil else { throw ValidationError("--output and --result are of one edit, not of a --sweep.") }
+        }
+        for (name, number) in [("truncation", truncation), ("detail", detail)] where !(0...1).contains(number) {
+            throw ValidationError("--\(name) must be 0 to 1.")
         }
         if parameters.count > 1 && into == nil { throw ValidationError("Several faces go with --into, the photo they are in.") }
         if parameters.count > 1 && sweep != nil { throw ValidationError("--sweep goes with one face.") }
@@ -143,7 +146,8 @@ struct EditCommand: ParsableCommand {
         }
         _ = try angles()
         _ = try rows()
-        _ = try outputSelection(files)
+        if files != nil && result == nil { throw ValidationError("--files goes with --result.") }
+        _ = try outputSelection(files ?? "standard")
     }
 
     private func angles() throws -> (yaw: Double, pitch: Double, roll: Double) {
@@ -202,7 +206,7 @@ struct EditCommand: ParsableCommand {
     func run() throws {
         useDefaultThreadCount()
         let edit = try edit(), sweep = try sweep.map { try EditSweep(parsing: $0) }
-        let selection = try outputSelection(files)
+        let selection = try outputSelection(files ?? "standard")
         let names = ResultNames(selection: selection, numbered: parameters.count > 1)
         if let into, let result { try names.check(photo: into, folder: result) }
         let loaded = try models.load()

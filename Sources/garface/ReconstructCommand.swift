@@ -82,7 +82,7 @@ struct ReconstructCommand: ParsableCommand {
     @Option(parsing: .unconditional, help: ArgumentHelp("A box around the face, pixels.", valueName: "left,top,width,height"))
     var box: String?
 
-    @Flag(help: "Reconstruct every face that is found, not the largest only.")
+    @Flag(help: "Reconstruct every face that is found, not the most prominent only.")
     var allFaces = false
 
     @Flag(help: "The photos are of one person: one identity; expression, pose and look photo by photo.")
@@ -96,7 +96,7 @@ struct ReconstructCommand: ParsableCommand {
         valueName: "names"))
     var files = "standard"
 
-    @Option(help: "Seeds every random choice.")
+    @Option(parsing: .unconditional, help: "Seeds every random choice.")
     var seed: UInt64 = 0
 
     @Option(help: "Threads for matrix products and convolutions, 1 to 256; 1 unless given.")

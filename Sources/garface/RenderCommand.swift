@@ -32,8 +32,8 @@ struct RenderCommand: ParsableCommand {
     @Option(help: ArgumentHelp("parameters.safetensors of a reconstruction.", valueName: "file"))
     var parameters: String?
 
-    @Option(help: "Seeds the random person and, unless --look-seed is given, the random look.")
-    var seed: UInt64 = 0
+    @Option(parsing: .unconditional, help: "Seeds the random person and, unless --look-seed is given, the random look; 0 unless given.")
+    var seed: UInt64?
 
     @Option(help: "Seeds a random look (z); with --parameters it replaces the reconstructed look.")
     var lookSeed: UInt64?
@@ -47,7 +47,7 @@ struct RenderCommand: ParsableCommand {
     @Option(parsing: .unconditional, help: "Degrees, positive counter-clockwise.")
     var roll: Float?
 
-    @Option(help: "How far a random look may go from the mean: 0 the mean, 1 anywhere.")
+    @Option(parsing: .unconditional, help: "How far a random look may go from the mean: 0 the mean, 1 anywhere.")
     var truncation: Float = 0.7
 
     @Option(help: "Style mixing: seeds a random look that gives the rows of w+ from --mix-row on.")
@@ -80,6 +80,7 @@ struct RenderCommand: ParsableCommand {
         if mixRow != nil && mixSeed == nil && mixParameters == nil {
             throw ValidationError("--mix-row needs the other look: --mix-seed or --mix-parameters.")
         }
+        if parameters != nil && seed != nil { throw ValidationError("--seed is of a random person; with --parameters give --look-seed.") }
         guard (0...1).contains(truncation) else { throw ValidationError("--truncation must be 0 to 1.") }
         for (name, angle) in [("yaw", yaw), ("pitch", pitch), ("roll", roll)] {
             if let angle, !(abs(angle) <= 360) { throw ValidationError("--\(name) must be degrees from -360 to 360.") }
@@ -89,6 +90,7 @@ struct RenderCommand: ParsableCommand {
     func run() throws {
         useDefaultThreadCount()
         let head = try models.head(), gar = try models.gar()
+        let seed = seed ?? 0
         var random = RandomGenerator(seed: seed)
         var identity = head.sampleIdentity(&random), expression = head.sampleExpression(&random)
         var pose = HeadPose<Float>()

@@ -23,7 +23,7 @@ struct TrackCommand: ParsableCommand {
 
             A picture that is damaged or of another size counts as a frame without a face,
             with a warning. Where the frames end badly (in the middle of one), what came
-            before is written all the same and the exit code is 4; Ctrl-C ends the film.
+            before is written all the same and the exit code is 4; so it is on Ctrl-C, with 6.
 
             The identity is settled from the first frames together (--identity-frames) and
             held. Pose and expression are smoothed; a frame's numbers know of the --lag
@@ -50,16 +50,16 @@ struct TrackCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Of raw frames: width and height.", valueName: "WxH"))
     var size: String?
 
-    @Option(help: "Frames per second.")
+    @Option(parsing: .unconditional, help: "Frames per second.")
     var fps = 25.0
 
-    @Option(help: "How many frames later a frame is given out; 0: at once.")
+    @Option(parsing: .unconditional, help: "How many frames later a frame is given out; 0: at once.")
     var lag = 3
 
-    @Option(help: "How many of the first frames settle the identity.")
+    @Option(parsing: .unconditional, help: "How many of the first frames settle the identity.")
     var identityFrames = 10
 
-    @Option(help: "How much is smoothed; 0: nothing.")
+    @Option(parsing: .unconditional, help: "How much is smoothed; 0: nothing.")
     var smoothing = 1.0
 
     @Option(help: ArgumentHelp("landmarks; gar (refines every frame, seconds each); start (no fit).", valueName: "name"))
@@ -177,7 +177,9 @@ struct TrackCommand: ParsableCommand {
             throw GarfaceError(
                 ending.kind, ending.message + "; the \(count) frames before are written" + (output.map { " to \($0)" } ?? ""))
         }
-        if Interruption.isRequested { warn("interrupted after \(count) frames; these are written") }
+        if Interruption.isRequested {
+            throw GarfaceError(.cancelled, "interrupted after \(count) frames; these are written" + (output.map { " to \($0)" } ?? ""))
+        }
         guard found > 0 else { throw GarfaceError(.noFace, "no face was found in any of the \(count) frames") }
         if !quiet && curves != "-" {
             print("\(found) of \(count) frames show the face" + (output.map { "; written to \($0)" } ?? ""))

@@ -21,6 +21,8 @@ install -m 644 "$root/Include/garface.h" "$prefix/include/"
 install -m 755 "$build/libgarface.so" "$prefix/lib/libgarface.so.1"
 ln -sf libgarface.so.1 "$prefix/lib/libgarface.so"
 install -m 755 "$build/garface-cli" "$prefix/bin/garface"
+# Debian 12's valgrind gives up on programs with the debugging information of Swift.
+if command -v strip >/dev/null; then strip --strip-debug "$prefix/lib/libgarface.so.1" "$prefix/bin/garface"; fi
 sed "s/@VERSION@/$version/" "$root/bindings/c/garface.pc.in" > "$prefix/lib/pkgconfig/garface.pc"
 install -m 644 "$root/bindings/c/cmake/garfaceConfig.cmake" "$prefix/lib/cmake/garface/"
 sed "s/@VERSION@/$version/" "$root/bindings/c/cmake/garfaceConfigVersion.cmake.in" \

@@ -79,7 +79,13 @@ public struct BatchPhoto: Sendable, Equatable {
             let inner = below.isEmpty ? name : "\(below)/\(name)"
             var information = stat()
             // Links to folders are not followed: they may lead in circles.
-            guard lstat("\(root)/\(inner)", &information) == 0 else { continue }
+            guard lstat("\(root)/\(inner)", &information) == 0 else {
+                // A photo whose name is not UTF-8 is a failure of the batch, like one that is gone.
+                if isPicture(name) && !FileAccess.isReadable(name: name) {
+                    photos.append(BatchPhoto(path: "\(root)/\(inner)", folder: place(inner)))
+                }
+                continue
+            }
             if information.st_mode & S_IFMT == S_IFDIR {
                 try search(root, inner, except: output, &photos)
             } else if isPicture(name) {

@@ -38,6 +38,8 @@ struct FaceCompositor {
     private static let brightness: Float = 0.15, tint: Float = 0.04
     /// Pixels that are worked on at a time.
     private static let stripPixels = 1 << 19
+    /// Pixels of a millimetre below which edges of eyes and mouth are refined, and places a side of such a pixel.
+    private static let finePixelsPerMM: Float = 8, places = 3
 
     func composite(_ photo: RGBImage, _ edited: Edited) throws -> RGBImage {
         let scene = try Scene(self, edited)
@@ -50,19 +52,63 @@ struct FaceCompositor {
         for y in stride(from: first, to: last, by: rows) {
             let height = min(rows, last - y)
             let window = PhotoWindow(x: Double(left), y: Double(y), width: width, height: height)
-            try scene.forPixels(window) { i, shade in
-                guard let colour = shade.colour else { return }
+            func set(_ i: Int, _ colour: SIMD3<Float>) {
                 let o = photo.offset(left + i % width, y + i / width)
                 for c in 0..<3 { result.pixels[o + c] = UInt8(max(0, min(255, (255 * colour[c]).rounded()))) }
             }
+            var inner = [Bool](repeating: false, count: width * height), changed = inner
+            try scene.forPixels(window) { i, shade in
+                inner[i] = shade.isInner
+                guard let colour = shade.colour else { return }
+                set(i, colour)
+                let o = photo.offset(left + i % width, y + i / width)
+                changed[i] = (0..<3).contains { result.pixels[o + $0] != photo.pixels[o + $0] }
+            }
+            if scene.pixelsPerMM < Self.finePixelsPerMM { try refine(scene, window, inner: inner, where: changed, set) }
         }
         return result
+    }
+
+    /// What lies between lips and lids that nearly meet is thinner than a pixel: there a pixel is the mean of several places.
+    private func refine(
+        _ scene: Scene, _ window: PhotoWindow, inner: [Bool], where changed: [Bool], _ set: (Int, SIMD3<Float>) -> Void
+    ) throws {
+        let w = window.width, h = window.height, n = Self.places
+        let edges = inner.indices.filter { i in
+            let x = i % w, y = i / w
+            return changed[i]
+                && (max(0, y - 1)...min(h - 1, y + 1)).contains { b in
+                    (max(0, x - 1)...min(w - 1, x + 1)).contains { inner[b * w + $0] != inner[i] }
+                }
+        }
+        guard let left = edges.map({ $0 % w }).min(), let right = edges.map({ $0 % w }).max(), let top = edges.first.map({ $0 / w }),
+            let bottom = edges.last.map({ $0 / w })
+        else { return }
+        let isEdge = Set(edges), across = right - left + 1, rows = max(1, Self.stripPixels / (across * n * n))
+        for first in stride(from: top, through: bottom, by: rows) {
+            let down = min(rows, bottom + 1 - first)
+            var sums = [SIMD3<Float>](repeating: .zero, count: across * down), counts = [Int](repeating: 0, count: across * down)
+            let fine = PhotoWindow(
+                x: window.x + Double(left), y: window.y + Double(first), step: 1 / Double(n), width: across * n, height: down * n)
+            try scene.forPixels(fine) { i, shade in
+                let cell = i / (across * n) / n * across + i % (across * n) / n
+                guard let colour = shade.colour else { return }
+                sums[cell] += colour
+                counts[cell] += 1
+            }
+            for cell in sums.indices where counts[cell] == n * n {
+                let i = (first + cell / across) * w + left + cell % across
+                if isEdge.contains(i) { set(i, sums[cell] / Float(n * n)) }
+            }
+        }
     }
 
     /// What a pixel becomes.
     fileprivate struct Shade {
         /// The photo drawn along, and the face laid over it with this weight. Nil where nothing changes.
         var drawn = SIMD3<Float>(), face = SIMD3<Float>(), weight: Float = 0, changes = false
+        /// Eye, teeth or the inside of the mouth.
+        var isInner = false
         var colour: SIMD3<Float>? { changes ? drawn + weight * (face - drawn) : nil }
     }
 
@@ -78,7 +124,7 @@ struct FaceCompositor {
         private let coverage: GridField
         /// 3: what brings another look's colours to the photo's.
         private var tone: GridField?
-        private let pixelsPerMM: Float
+        let pixelsPerMM: Float
 
         init(_ compositor: FaceCompositor, _ edited: Edited) throws {
             typealias A = PhotographedHead.Attribute
@@ -180,6 +226,7 @@ struct FaceCompositor {
             let shift = confidence * own + (1 - confidence) * SIMD2(flow.sample(x, y, 0), flow.sample(x, y, 1))
 
             var result = Shade()
+            result.isInner = max(a[A.foreign], a[A.eye]) > 0.5
             let inFrame = rendered.ndc(u, v)
             let rim = max(0, min(1, (1 - Float(max(abs(inFrame.x), abs(inFrame.y)))) / 0.12))
             if a[A.face] > 0 && rim > 0 {

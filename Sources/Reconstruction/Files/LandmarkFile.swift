@@ -39,7 +39,8 @@ public enum LandmarkFile {
         }
         if bytes.contains(UInt8(ascii: "{")) { return Points(pixels: try parse(pts: bytes, name: name), confidences: nil) }
         var rows: [[Double]] = []
-        for (i, line) in String(decoding: bytes, as: UTF8.self).split(
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]      // of UTF-8, which some editors write
+        for (i, line) in String(decoding: bytes.starts(with: mark) ? bytes.dropFirst(3) : bytes[...], as: UTF8.self).split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline
         ).enumerated() {
             let fields = line.split(whereSeparator: { $0.isWhitespace || $0 == "," || $0 == ";" })

@@ -8,7 +8,7 @@ public enum MeshFile {
         try mesh.check()
         var text = ASCIIText()
         text.reserve(mesh.vertexCount * 64 + mesh.triangleCount * 40)
-        text.add("# garface head, millimetres, x to the subject's left, y up\n")
+        text.add("# garface head, millimetres, y up\n")
         if !comment.isEmpty { text.add("# \(comment.split(separator: "\n").joined(separator: " "))\n") }
         text.addRows("v", mesh.vertices, width: 3, digits: 4)
         text.addRows("vn", mesh.normals, width: 3, digits: 5)

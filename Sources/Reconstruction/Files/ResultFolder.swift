@@ -57,7 +57,7 @@ extension ReconstructionResult {
         }
         for (name, mesh, what) in [
             ("head_posed", posed, "as in the photo: camera space, x right, y up, z towards the viewer"),
-            ("head_neutral", neutral, "neutral expression, model space"),
+            ("head_neutral", neutral, "neutral expression, model space: x to the subject's left, y up, z out of the face"),
         ] {
             if selection.contains(.obj) { try folder.add("\(prefix)\(name).obj", MeshFile.obj(mesh, comment: what)) }
             if selection.contains(.ply) { try folder.add("\(prefix)\(name).ply", MeshFile.ply(mesh, comment: what)) }
@@ -65,7 +65,7 @@ extension ReconstructionResult {
         if selection.contains(.pictures) {
             if let render { try folder.add(prefix + "render.png", ImageFile.encodePNG(render)) }
             try folder.add(prefix + "crop.png", ImageFile.encodePNG(crop))
-            let window = PhotoWindow(photoWidth: photoWidth, photoHeight: photoHeight, side: 1024)
+            let window = PhotoWindow(photoWidth: photoWidth, photoHeight: photoHeight, side: ResultNames.inputSide)
             try folder.add(prefix + "input.png", ImageFile.encodePNG(resized(photo, width: window.width, height: window.height)))
         }
         if !selection.isDisjoint(with: [.texture, .glb, .maps, .arrays]) {

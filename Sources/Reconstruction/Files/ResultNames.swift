@@ -7,6 +7,9 @@ public struct ResultNames: Sendable {
     /// What numbered names open with, before the number.
     private let word: String
 
+    /// Pixels that a side of input.png has at most.
+    static let inputSide = 1024
+
     private static let groups: [(OutputSelection, [String])] = [
         (.parameters, ["parameters.json", "parameters.safetensors"]),
         (.landmarks, ["landmarks.pts", "landmarks_static.pts", "landmarks.json"]),

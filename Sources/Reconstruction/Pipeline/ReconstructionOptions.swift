@@ -59,6 +59,8 @@ public struct ReconstructionOptions: Sendable {
     /// How many faces at most, the most prominent first.
     public var maximumFaces = 1
     public var detector = FaceDetectorOptions()
+    /// Whether a face smaller than those of the options above is looked for where there is no other; takes time in large photos.
+    public var looksForTinyFaces = true
     /// A found face counts when the inverse network, too, gives it at least this probability.
     public var leastFaceProbability = 0.98
     /// Rounds of cropping and reading before the fit.

@@ -115,6 +115,8 @@ public final class Reconstructor {
 
     /// Frame size, relative to the photo's shorter side, from which a face counts as large in a search for one.
     private static let largeFace = 0.2
+    /// That down to which one face is looked for where there is no larger one.
+    private static let tinyFace = 0.02
 
     func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
         func aligned(_ frame: Similarity, _ start: ReconstructionResult.Start, passes: Int, box: FaceBox? = nil) throws -> Place {
@@ -153,11 +155,16 @@ public final class Reconstructor {
         large.minimumSize = Self.largeFace
         if options.maximumFaces == 1, options.detector.minimumSize < 0.7 * Self.largeFace { places = try searched(large) }
         if places.isEmpty { places = try searched(options.detector) }
+        if places.isEmpty, options.looksForTinyFaces, options.detector.minimumSize > Self.tinyFace {
+            var tiny = options.detector
+            tiny.minimumSize = Self.tinyFace
+            places = try searched(tiny)
+        }
         guard !places.isEmpty else {
             throw GarfaceError(
                 .noFace,
-                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; "
-                    + "if there is one, give its rectangle, or its points where it lies on its side"
+                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, turn the photo "
+                    + "upright, or give the face's box, or its points; heads of less than about 3 % of its shorter side are not found"
             )
         }
         return places
@@ -247,7 +254,7 @@ struct ProgressReport {
     let progress: Reconstructor.Progress?
     init(_ progress: Reconstructor.Progress?) { self.progress = progress }
     func callAsFunction(_ part: Float, _ step: String) throws {
-        if let progress, !progress(min(1, part), step) { throw GarfaceError(.cancelled, "the reconstruction was cancelled") }
+        if let progress, !progress(min(1, part), step) { throw GarfaceError(.cancelled, "the work was cancelled") }
     }
 }
 

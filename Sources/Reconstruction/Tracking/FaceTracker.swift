@@ -59,6 +59,8 @@ public final class FaceTracker {
         reconstructor = try Reconstructor(models)
         var jobOptions = ReconstructionOptions()
         jobOptions.renderer = options.renderer
+        // A frame without a face is nothing unusual, and has little time.
+        jobOptions.looksForTinyFaces = false
         self.jobOptions = jobOptions
         lag = options.smoothing > 0 ? options.lag : 0
         identity = options.identity

@@ -13,11 +13,21 @@ public enum ViewPage {
     @discardableResult
     public static func write(folder: String, prefix: String = "") throws -> String {
         let files = try parts.map { try part($0, folder: folder, prefix: prefix) }
-        for i in 0..<2 { try checkPicture(files[i], "\(folder)/\(prefix)\(parts[i])") }
-        try GLBFile.check(files[2], name: "\(folder)/\(prefix)\(parts[2])")
+        let paths = parts.map { "\(folder)/\(prefix)\($0)" }
+        let json = try parsed(files[3], paths[3]), photo = try picture(files[0], paths[0])
+        _ = try picture(files[1], paths[1])
+        if let width = json["photo"]?["width"]?.double, let height = json["photo"]?["height"]?.double, width >= 1, height >= 1,
+            max(width, height) <= 1e9
+        {
+            let window = PhotoWindow(photoWidth: Int(width), photoHeight: Int(height), side: ResultNames.inputSide)
+            guard (window.width, window.height) == (photo.width, photo.height) else {
+                throw GarfaceError(.malformedFile, "\(paths[0]): is another photo than that of \(paths[3]): reconstruct it again into one folder")
+            }
+        }
+        try GLBFile.check(files[2], name: paths[2])
         let path = "\(folder)/\(prefix)\(name)"
         try FileAccess.write(
-            path, page(photo: files[0], normals: files[1], head: files[2], parameters: try parsed(files[3], "\(folder)/\(prefix)\(parts[3])")))
+            path, page(photo: files[0], normals: files[1], head: files[2], parameters: json))
         return path
     }
 
@@ -64,8 +74,8 @@ public enum ViewPage {
     }
 
     /// Throws unless the picture is whole; a browser would show nothing.
-    private static func checkPicture(_ bytes: [UInt8], _ path: String) throws {
-        do { _ = try ImageFile.decode(bytes, name: path) } catch let error as GarfaceError where error.kind == .unsupportedFormat {
+    private static func picture(_ bytes: [UInt8], _ path: String) throws -> RGBImage {
+        do { return try ImageFile.decode(bytes, name: path) } catch let error as GarfaceError where error.kind == .unsupportedFormat {
             throw GarfaceError(.malformedFile, error.message)
         }
     }
