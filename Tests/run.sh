@@ -17,9 +17,6 @@ bash bindings/requirements.sh test || exit 1
 python=python3
 [ -x .build/python/bin/python ] && python=$root/.build/python/bin/python
 
-# Threads that wait should sleep: on a busy machine a spinning barrier costs a hundred times the work.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-
 failed=()
 summary=()
 step() {  # name, command...

@@ -18,7 +18,7 @@ extension ReconstructCommand {
         }
         guard !images.isEmpty else { throw problems.lazy.compactMap { $0 }.first! }
         Interruption.watch()
-        if let threads { setThreadCount(threads) } else { useDefaultThreadCount() }
+        setThreadCount(threads ?? Self.standardThreads)
         let bar = ProgressBar(quiet: quiet)
         defer { bar.finish() }
         let person = try Reconstructor(models.load()).reconstruct(

@@ -1,8 +1,4 @@
-import os
 import pathlib
-
-# Threads that wait should sleep: a spinning barrier on a busy machine costs a hundred times the work itself.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import pytest

@@ -24,12 +24,13 @@ sys.path.insert(0, str(PACKAGE))
 import garface  # noqa: E402
 from garface.training import curves, distributed  # noqa: E402
 from garface.training.__main__ import PROGRAMS, main as program  # noqa: E402
+from garface.training.convnets import load_inverse  # noqa: E402
 from garface.training.crop_pool import CropPool, LocalSource, PoolPlan  # noqa: E402
 from garface.training.crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER  # noqa: E402
 from garface.training.data import (FaceSet, frame_to_picture, is_aligned, load_crops, load_faces, load_packed,  # noqa: E402
                                    load_portraits, save_packed)
-from garface.training.export import load_network, save  # noqa: E402
-from garface.training.networks import Generator  # noqa: E402
+from garface.training.export import load_network, save, save_network  # noqa: E402
+from garface.training.networks import Generator, load_gar  # noqa: E402
 from garface.training.normals import HeadModel  # noqa: E402
 from garface.training.photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light  # noqa: E402
 from garface.training.renders import load_renders  # noqa: E402
@@ -297,6 +298,52 @@ def test_the_w_head_is_fitted_without_an_encoder(material, straight, tmp_path):
     changed = {k for k in before if not torch.equal(before[k], after[k])}
     assert changed == {"heads.w.weight", "heads.w.bias"} and torch.isfinite(after["heads.w.weight"]).all()
     assert "as it is" in said.getvalue() and "ridge" in said.getvalue()
+
+
+def test_random_codes_become_like_those_of_portraits(material, tmp_path):
+    """From weight files alone: nothing of the renderer changes but what z becomes, and the inverse network says the same w."""
+    torch.manual_seed(2)
+    gar = Generator(16, {4: 8, 8: 8, 16: 8}, latent=6, depth=3, style_maps=3)
+    old, new, codes = tmp_path / "gar.safetensors", tmp_path / "fitted.safetensors", tmp_path / "codes.npz"
+    save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(), str(old))
+    rng = np.random.default_rng(3)
+    mean, factor = rng.normal(size=6), rng.normal(size=(6, 6))
+    np.savez(codes, w=(mean + rng.normal(size=(4000, 6)) @ factor.T).astype(np.float32))
+    common = ["--head", str(material / "head.npz"), "--portraits", str(material / "portraits"), "--cache", str(tmp_path)]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        program(["fit-mapping", *common, "--gar", str(old), "--codes", str(codes), "--out", str(new)])
+    before, after = load_gar(str(old))[0], load_gar(str(new))[0]
+    changed = {k for k, v in before.state_dict().items() if not torch.equal(v, after.state_dict()[k])}
+    assert changed and all(k.startswith("style.") for k in changed)
+    with torch.no_grad():
+        w = after.style(torch.randn(20000, 6)).numpy()
+    covariance = factor @ factor.T
+    assert np.allclose(w.mean(0), mean, atol=0.1)
+    assert np.allclose(np.cov(w.T), covariance, atol=0.1 * np.trace(covariance))
+    distances = said.getvalue().splitlines()[0].split(": ")[1].split(" -> ")
+    assert float(distances[1]) < 0.1 * float(distances[0])
+
+
+def test_codes_of_portraits_show_them(material, straight, tmp_path):
+    torch.manual_seed(2)
+    gar = Generator(16, {4: 8, 8: 8, 16: 8}, latent=6, depth=2, style_maps=3)
+    save({**gar.state_dict(), "mean_w": gar.mean_w()}, gar.description(), str(tmp_path / "gar.safetensors"))
+    network = load_inverse(str(straight / "ema.pt"), 6)
+    save_network(network, str(tmp_path / "inverse.safetensors"))
+    common = ["--head", str(material / "head.npz"), "--portraits", str(material / "portraits"), "--cache", str(tmp_path)]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        program(["fit-mapping", *common, "--gar", str(tmp_path / "gar.safetensors"), "--network", str(tmp_path / "inverse.safetensors"),
+                 "--codes", str(tmp_path / "codes.npz"), "--count", "6", "--out", str(tmp_path / "fitted.safetensors"),
+                 "--network-out", str(tmp_path / "moved.safetensors")])
+    before, after = (float(number) for number in said.getvalue().splitlines()[0].split("px ")[1].split(" -> "))
+    assert after < before and np.load(tmp_path / "codes.npz")["w"].shape == (6, 6)
+    networks = [load_network(str(tmp_path / f"{name}.safetensors")) for name in ("inverse", "moved")]
+    means = [load_gar(str(tmp_path / f"{name}.safetensors"))[0].mean_w() for name in ("gar", "fitted")]
+    x = torch.rand(2, 3, 96, 96)
+    w = [network(x)["w"] + mean for network, mean in zip(networks, means)]
+    assert torch.allclose(w[0], w[1], atol=2e-2 * (1 + w[0].abs().max()))
 
 
 def test_renders_of_several_files_join(tmp_path, material):

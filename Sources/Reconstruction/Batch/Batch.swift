@@ -95,7 +95,7 @@ public struct Batch: Sendable {
         if !pending.isEmpty && goesOn {
             let queue = Queue(), mailbox = Mailbox<Message>(), todo = pending
             useDefaultThreadCount()
-            let cores = options.threads == 0 ? WorkerThreads.coreCount : options.threads
+            let cores = options.threads == 0 ? coreCount() : options.threads
             let workers = try WorkerThreads(min(cores, 256, todo.count)) { _ in
                 do {
                     let reconstructor = try Reconstructor(models)

@@ -37,8 +37,6 @@ final class WorkerThreads {
 
     deinit { join() }
 
-    /// The machine's cores.
-    static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }
 
 /// What threads hand to the one that waits for them.

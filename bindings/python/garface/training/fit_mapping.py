@@ -73,6 +73,7 @@ def main(argv=None):
     parser.add_argument("--iterations", type=int, default=30)
     parser.add_argument("--rate", type=float, default=0.1, help="step of an element of w")
     parser.add_argument("--pull", type=float, default=1e-3, help="holds a code to where it was looked for first")
+    parser.add_argument("--spread", type=float, default=1.0, help="times the codes' deviations: less is nearer to the mean face")
     parser.add_argument("--threads", type=int, default=1)
     a = parser.parse_args(argv)
     if a.network_out and not a.network:
@@ -96,8 +97,9 @@ def main(argv=None):
             np.savez(a.codes, w=codes)
     z, w = torch.randn(2000, gar.latent, generator=torch.Generator().manual_seed(1)), torch.from_numpy(codes)[:2000]
     old_mean, before = gar.mean_w(), energy_distance(gar.style(z), w)
-    make_affine(gar.style, *moments(codes))
-    print(f"energy distance of random codes and portraits': {before:.3f} -> {energy_distance(gar.style(z), w):.3f}")
+    mean, factor = moments(codes)
+    make_affine(gar.style, mean, a.spread * factor)
+    print(f"energy distance of random codes and portraits': {before:.3f} -> {energy_distance(gar.style(z), w):.3f}", flush=True)
     export_gar_network(gar, a.out, a.normal_sampling)
     print(os.path.abspath(a.out))
     if a.network_out:
