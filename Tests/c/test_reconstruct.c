@@ -71,6 +71,9 @@ static void options(void) {
     options.landmark_count = 68; /* without points */
     EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);
     options.landmarks = points;
+    options.landmark_count = 0; /* points without a number */
+    EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);
+    CHECK(strstr(gar_last_error(), "landmark_count") != NULL);
     options.landmark_count = 12;
     EXPECT(gar_reconstruct(models, photo, &options, &result), GAR_INVALID_ARGUMENT);
     options.landmark_count = 68;

@@ -203,6 +203,15 @@ def test_tool(photos, photo, tmp_path):
         assert done.returncode == code and len(done.stderr) > 10, (arguments, done)
 
 
+def test_names_that_are_not_utf_8(photo, tmp_path):
+    folder = os.fsencode(tmp_path / "in")
+    os.mkdir(folder)
+    for name in (b"ok.png", b"\xff\xfe.png", b"\xff.txt"):
+        shutil.copy(os.fsencode(photo), folder + b"/" + name)
+    done = run("batch", tmp_path / "in", "-o", tmp_path / "out", *FAST_TOOL)
+    assert done.returncode == 7 and "1 of 2 photos done" in done.stdout and "not UTF-8" in done.stderr, done
+
+
 def test_tool_is_interrupted_cleanly(photo, tmp_path):
     """Ctrl-C leaves whole results only, and the same command goes on."""
     for i in range(40):

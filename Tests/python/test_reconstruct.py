@@ -1,5 +1,7 @@
 import inspect
 import json
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -155,6 +157,30 @@ def test_all_faces(photo, models, tmp_path):
     garface.Image(two).save(tmp_path / "two.png")
     garface.reconstruct_file(tmp_path / "two.png", tmp_path / "out", renderer="start", all_faces=True)
     assert (tmp_path / "out/face1_head_posed.obj").exists() and (tmp_path / "out/face2_head_posed.obj").exists()
+
+
+def test_a_small_face_in_a_large_photo(photo, models):
+    """25 photos of the face's own size side by side, nearly: its head has 4 % of the side."""
+    picture = garface.Image(photo).array()
+    canvas = np.full((2560, 2560, 3), 128, np.uint8)
+    canvas[1500:1756, 900:1156] = picture.reshape(256, 2, 256, 2, 3).mean((1, 3)).astype(np.uint8)
+    found = garface.reconstruct(canvas, models=models, renderer="start")
+    there = garface.reconstruct(photo, models=models, renderer="start")
+    assert np.abs(found.landmarks - (there.landmarks / 2 + [900 - 0.25, 1500 - 0.25])).max() < 6
+
+
+def test_forked_processes_work(photo):
+    """A forked process has none of its parent's threads."""
+    program = """if 1:
+        import multiprocessing, sys, garface
+        def read(_):
+            return garface.reconstruct(sys.argv[1], renderer="landmarks").identity.tolist()
+        garface.set_thread_count(2)
+        own = read(0)
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert pool.map(read, range(2)) == [own, own]
+    """
+    subprocess.run([sys.executable, "-c", program, str(photo)], check=True, timeout=300)
 
 
 def test_files_of_an_earlier_result_go(photo, models, result, tmp_path):

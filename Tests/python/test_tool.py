@@ -22,7 +22,7 @@ def run(*arguments, timeout=600):
 
 
 def test_reconstruct_writes_what_the_library_writes(photo, result, tmp_path):
-    done = run("reconstruct", photo, "--output", tmp_path / "out")
+    done = run("reconstruct", photo, "--output", tmp_path / "out", "--threads", 1)
     assert done.returncode == 0 and "yaw" in done.stdout and done.stderr == ""
     result.write(tmp_path / "library")
     for name in ("head_neutral.obj", "landmarks.pts", "overlay.png"):
@@ -189,6 +189,26 @@ def test_interrupt_cancels_cleanly(photo, tmp_path, number):
     _, complaint = process.communicate(timeout=120)
     assert process.returncode == 6 and "cancelled" in complaint
     assert not out.exists()
+
+
+def test_what_has_no_effect_is_refused(photo, tmp_path):
+    saved = tmp_path / "face/parameters.safetensors"
+    assert run("reconstruct", photo, "-o", saved.parent, "--renderer", "start", "--files", "parameters,pictures,maps,glb").returncode == 0
+    for arguments, word in [
+        (["edit", saved, "-o", tmp_path / "x.png", "--files", "obj"], "--result"),
+        (["edit", saved, "-o", tmp_path / "x.png", "--truncation", "-1"], "--truncation must be 0 to 1"),
+        (["render", "--parameters", saved, "--seed", "3", "-o", tmp_path / "x.png"], "--look-seed"),
+        (["reconstruct", photo, "-o", tmp_path / "o", "--seed", "-1"], "-1"),
+        (["batch", photo, "-o", tmp_path / "o", "-j", "-1"], "--jobs must be 1 to 256"),
+    ]:
+        done = run(*arguments)
+        assert done.returncode == 2 and word in done.stderr and "Missing value" not in done.stderr, (arguments, done)
+    done = run("edit", saved.with_suffix(".json"), "-o", tmp_path / "x.png")
+    assert done.returncode == 4 and "like text" in done.stderr, done
+    assert run("view", saved.parent).returncode == 0
+    garface.Image(garface.Image(photo).array()[:300].copy()).save(saved.parent / "input.png")
+    done = run("view", saved.parent)
+    assert done.returncode == 4 and "another photo" in done.stderr, done
 
 
 def test_model_convert_reaches_the_converters(tmp_path):

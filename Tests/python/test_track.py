@@ -260,7 +260,7 @@ def test_a_bad_end_loses_nothing_before_it(film, tmp_path):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=120)
-    assert process.returncode == 0 and b"interrupted after" in complaint, complaint
+    assert process.returncode == 6 and b"interrupted after" in complaint, complaint
     assert len(frames_in(tmp_path / "stopped")) == 3
 
 

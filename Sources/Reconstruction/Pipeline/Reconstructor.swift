@@ -115,8 +115,8 @@ public final class Reconstructor {
 
     /// Frame size, relative to the photo's shorter side, from which a face counts as large in a search for one.
     private static let largeFace = 0.2
-    /// That down to which one face is looked for where there is no larger one.
-    private static let tinyFace = 0.02
+    /// That down to which a face is looked for where there is no larger one, and the pixels that it must have.
+    private static let tinyFace = 0.02, tinyFacePixels = 40.0
 
     func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
         func aligned(_ frame: Similarity, _ start: ReconstructionResult.Start, passes: Int, box: FaceBox? = nil) throws -> Place {
@@ -155,16 +155,17 @@ public final class Reconstructor {
         large.minimumSize = Self.largeFace
         if options.maximumFaces == 1, options.detector.minimumSize < 0.7 * Self.largeFace { places = try searched(large) }
         if places.isEmpty { places = try searched(options.detector) }
-        if places.isEmpty, options.looksForTinyFaces, options.detector.minimumSize > Self.tinyFace {
-            var tiny = options.detector
-            tiny.minimumSize = Self.tinyFace
-            places = try searched(tiny)
+        let tiny = max(Self.tinyFace, Self.tinyFacePixels / Double(max(1, min(photo.width, photo.height))))
+        if places.isEmpty, options.looksForTinyFaces, tiny < 0.7 * options.detector.minimumSize {
+            var detection = options.detector
+            detection.minimumSize = tiny
+            places = try searched(detection)
         }
         guard !places.isEmpty else {
             throw GarfaceError(
                 .noFace,
                 "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, turn the photo "
-                    + "upright, or give the face's box, or its points; heads of less than about 3 % of its shorter side are not found"
+                    + "upright, or give the face's box, or its points; heads of less than about 4 % of its shorter side are not found"
             )
         }
         return places
