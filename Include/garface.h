@@ -469,7 +469,8 @@ void gar_result_release(gar_result *result);
 /* The arrays of a result, row-major. Some are absent (0 elements) where no renderer took part. */
 typedef int32_t gar_array;
 enum {
-    GAR_ARRAY_IDENTITY = 0,          /* [I] identity coefficients, unit variance */
+    GAR_ARRAY_IDENTITY = 0,          /* [I] identity coefficients, unit variance; a fit to points
+                                      * keeps each within 4 of the mean */
     GAR_ARRAY_EXPRESSION = 1,        /* [E] expression coefficients, 0 to 1 (default head) */
     GAR_ARRAY_POSE = 2,              /* [3] yaw, pitch, roll in degrees */
     GAR_ARRAY_CAMERA = 3,            /* [3, 4] (u, v, depth) = M (x, y, z, 1), model mm to photo pixels;

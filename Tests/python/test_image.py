@@ -24,10 +24,25 @@ def test_views_with_gaps_and_other_layouts():
         assert np.array_equal(garface.Image(view).array(), view)
     grey = pixels[:, :, 0]
     assert np.array_equal(garface.Image(grey).array()[:, :, 2], grey)
+    assert np.array_equal(garface.Image(grey[:, :, None]).array()[:, :, 1], grey)
+
+
+def test_alpha_and_pillow(tmp_path):
+    """Arrays and pictures of Pillow's are read as their files are."""
+    pillow = pytest.importorskip("PIL.Image")
+    rgba = np.random.default_rng(2).integers(0, 256, (8, 6, 4), dtype=np.uint8)
+    for mode in ("RGBA", "RGB", "L", "LA", "P"):
+        picture = pillow.fromarray(rgba).convert(mode)
+        picture.save(tmp_path / "picture.png")
+        read = garface.Image(tmp_path / "picture.png").array()
+        assert np.array_equal(garface.Image(picture).array(), read), mode
+    with pytest.raises(garface.InvalidArgumentError, match="8 bits"):
+        garface.Image(pillow.fromarray(np.zeros((4, 4), np.uint16)))
+    assert np.array_equal(garface.Image(rgba).array(), garface.Image(pillow.fromarray(rgba)).array())
 
 
 def test_bad_arrays():
-    for bad in (np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros(5, np.uint8)):
+    for bad in (np.zeros((4, 4, 3)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros(5, np.uint8)):
         with pytest.raises(garface.InvalidArgumentError):
             garface.Image(bad)
     with pytest.raises(garface.InvalidArgumentError):

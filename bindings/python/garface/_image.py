@@ -11,6 +11,12 @@ from . import errors
 from ._library import Owned, check, lib, path, pointer, wrong
 from ._signatures import Handle
 
+def _over_white(pixels: np.ndarray) -> np.ndarray:
+    """RGBA -> RGB, as files with alpha are read."""
+    alpha = pixels[:, :, 3:].astype(np.uint32)
+    return ((pixels[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
 ImageLike = Union[str, "os.PathLike[str]", np.ndarray, "Image"]
 
 
@@ -18,8 +24,9 @@ class Image(Owned):
     """An 8-bit RGB picture held by the library. Immutable; any thread.
 
     Args:
-        source: the path of a PNG or JPEG file, or an array of shape (height, width, 3) or (height, width) and type
-            uint8. Rows may have gaps; other layouts are copied.
+        source: the path of a PNG or JPEG file; an array of type uint8 and shape (height, width, 3), (height, width, 4) with
+            alpha, which is laid over white, or (height, width) or (height, width, 1) in grey; or a picture of Pillow's, as
+            it stands, without its EXIF orientation. Rows may have gaps; other layouts are copied.
     """
 
     _release = "gar_image_release"
@@ -31,14 +38,23 @@ class Image(Owned):
     @staticmethod
     def _read(source: ImageLike, name: str) -> Handle:
         handle = Handle()
+        if hasattr(source, "getbands") and hasattr(source, "convert"):
+            if source.mode[:1] in ("I", "F"):
+                raise errors.InvalidArgumentError(f"{name}: is a picture of mode {source.mode}, expected one of 8 bits, such as RGB")
+            source = np.asarray(source.convert("RGBA"))      # palettes may have alpha, too
         if isinstance(source, np.ndarray):
             array = source
             if array.dtype != np.uint8:
                 raise errors.InvalidArgumentError(f"{name}: has type {array.dtype}, expected uint8")
             if array.ndim == 2:
-                array = np.repeat(array[:, :, None], 3, axis=2)
+                array = array[:, :, None]
+            if array.ndim == 3 and array.shape[2] == 4:
+                array = _over_white(array)
+            elif array.ndim == 3 and array.shape[2] == 1:
+                array = np.repeat(array, 3, axis=2)
             if array.ndim != 3 or array.shape[2] != 3:
-                raise errors.InvalidArgumentError(f"{name}: has shape {source.shape}, expected (height, width, 3)")
+                raise errors.InvalidArgumentError(
+                    f"{name}: has shape {source.shape}, expected (height, width, 3), with 4 or 1 for alpha or grey, or (height, width)")
             height, width = array.shape[:2]
             rows_only = array.strides[2] == 1 and array.strides[1] == 3 and array.strides[0] >= 3 * width
             if not rows_only:
@@ -48,7 +64,7 @@ class Image(Owned):
         elif isinstance(source, (str, os.PathLike)):
             check(lib.gar_image_load(path(source, name), ctypes.byref(handle)))
         else:
-            raise wrong(name, source, "a path or a uint8 array (height, width, 3)")
+            raise wrong(name, source, "a path, a uint8 array (height, width, 3) or a picture of Pillow's")
         return handle
 
     @classmethod

@@ -96,7 +96,7 @@ def detect_faces(photo: ImageLike, models: Models | None = None) -> list[Face]:
     """The faces of a photo, the most prominent first; empty where there is none.
 
     Args:
-        photo: a path, a uint8 array (height, width, 3), or an Image.
+        photo: a path, a uint8 array (height, width, 3), a picture of Pillow's, or an Image.
         models: None takes the models inside the library.
     """
     image, models = as_image(photo), as_models(models)

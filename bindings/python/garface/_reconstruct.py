@@ -113,7 +113,8 @@ def reconstruct(
     """Reconstructs one face of a photo.
 
     Args:
-        photo: a path (PNG, or JPEG where built in), a uint8 array (height, width, 3), or an Image.
+        photo: a path (PNG, or JPEG where built in), a uint8 array (height, width, 3), a picture of Pillow's,
+            or an Image.
         models: None takes the models inside the library.
         renderer: "gar" (the method), "sh" (the spherical-harmonics baseline), "landmarks" (no renderer) or "start"
             (no refinement).
