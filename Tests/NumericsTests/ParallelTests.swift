@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import Numerics
+import Numerics
 
 /// The count belongs to the process: other suites only change how many parts theirs are made in.
 @Suite(.serialized) struct ParallelTests {
