@@ -149,8 +149,8 @@ const char *gar_last_error(void);
  * less one of its own, which are started when first needed. The default is 1: a face is a small
  * problem, and several photos on several threads of yours scale better. A second one makes a fit a
  * third quicker where a core is idle, and a fifth slower where none is. A forked process has
- * threads of its own. Results are the same from run to run for one thread count, seed and machine.
- * Call it before loading models, not while other calls run. Since 0.1. */
+ * threads of its own. Results are the same to the bit for any count, on one machine and
+ * for one seed. Call it before loading models, not while other calls run. Since 0.1. */
 gar_status gar_threads_set(int32_t count);
 
 /* What the library has to say while it works: one line, without a line break; valid during the

@@ -71,7 +71,7 @@ struct TrackCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Also write the rows of track.csv to a file as they are ready; - is standard output.", valueName: "file"))
     var curves: String?
 
-    @Option(parsing: .unconditional, help: "Threads to work on a frame, 1 to 256; 2 unless given, where there are two cores.")
+    @Option(parsing: .unconditional, help: "Threads to work on a frame, 1 to 256; 1 unless given.")
     var threads: Int?
 
     @Flag(name: [.short, .long], help: "No progress and no summary.")
@@ -122,7 +122,7 @@ struct TrackCommand: ParsableCommand {
         defer { folder?.discard() }
         let stream = try curves.map { try CurveStream($0) }
         Interruption.watch()
-        setThreadCount(threads ?? ReconstructCommand.standardThreads)
+        if let threads { setThreadCount(threads) } else { useDefaultThreadCount() }
         let models = try models.load()
         let tracker = try FaceTracker(models, options: options)
         let bar = ProgressBar(quiet: quiet)

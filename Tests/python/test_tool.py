@@ -22,13 +22,21 @@ def run(*arguments, timeout=600):
 
 
 def test_reconstruct_writes_what_the_library_writes(photo, result, tmp_path):
-    done = run("reconstruct", photo, "--output", tmp_path / "out", "--threads", 1)
+    done = run("reconstruct", photo, "--output", tmp_path / "out")
     assert done.returncode == 0 and "yaw" in done.stdout and done.stderr == ""
     result.write(tmp_path / "library")
     for name in ("head_neutral.obj", "landmarks.pts", "overlay.png"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "library" / name).read_bytes(), name
     ours = json.loads((tmp_path / "out/parameters.json").read_text())
     assert np.allclose(ours["identity"], result.identity, atol=1e-4)
+
+
+def test_threads_change_nothing(photo, tmp_path):
+    def parameters(threads):
+        out = tmp_path / str(threads)
+        assert run("reconstruct", photo, "-o", out, "-q", "--threads", threads, "--files", "parameters").returncode == 0
+        return (out / "parameters.safetensors").read_bytes()
+    assert parameters(1) == parameters(2) == parameters(3)
 
 
 def test_quiet_and_points(photo, result, tmp_path):

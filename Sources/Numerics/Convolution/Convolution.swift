@@ -100,8 +100,7 @@ public final class Convolution<T: Scalar>: @unchecked Sendable {
         case .vector:
             (path, engine) = vectorOrGemm()
         case .onednn:
-            // oneDNN has one thread here.
-            if VectorConvolution.beatsOneDNN(plain) || partCount() > 1 {
+            if VectorConvolution.beatsOneDNN(plain) {
                 let own = vectorOrGemm()
                 if own.0 == .vector {
                     (path, engine) = own

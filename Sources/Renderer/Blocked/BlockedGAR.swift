@@ -51,7 +51,7 @@ final class BlockedGAR {
         unblurred = Tensor([batch * max(16, layers.map(\.unblurredCount).max()!)])
         gradient = Tensor([batch * largest])
         above = Tensor([batch * largest])
-        sums = Tensor([parts, 5, widest])
+        sums = Tensor([Self.summands, 5, widest])
         own = Tensor([batch, widest])
         work = Tensor([2 * widest])
         row = Tensor([2 * side + 16])
@@ -61,6 +61,9 @@ final class BlockedGAR {
 
     /// Render layers of a level: one at 4x4, two above.
     private func layerIndices(_ level: Int) -> ClosedRange<Int> { level == 0 ? 0...0 : (2 * level - 1)...(2 * level) }
+
+    /// Parts in which a layer's sums are made, whatever the threads, so that they are the same.
+    private static let summands = 4
 
     /// Small maps are no work for several threads.
     private func partsFor(_ side: Int) -> Int { side < 32 ? 1 : parts }
@@ -185,7 +188,7 @@ final class BlockedGAR {
             scale: maps(index, n, injections[level].output), dy: gradient.pointer + at, d_scale: dMaps,
             d_shift: dMaps.map { $0 + area }, d_noise: dNoise.map { noiseOf($0, n, area) },
             noise_weight: layer.layer.noiseWeight, sums: toStyles ? sums.pointer : nil)
-        let count = partsFor(side)
+        let count = side < 32 ? 1 : Self.summands
         inParts(count) { part in
             withUnsafePointer(to: call) { garface_render_backward($0, Int32(part), Int32(count)) }
         }
