@@ -113,6 +113,7 @@ static void load(worker *w) {
     if (w->index == 0) { /* a context of its own, loaded and released while others work */
         NEED(gar_models_load(NULL, &own) == GAR_OK);
         gar_log_set(count_line, &log_lines);
+    EXPECT(gar_threads_set(2), GAR_OK); /* calls share the library's worker */
         gar_models_release(own);
     }
 }
@@ -129,6 +130,7 @@ int main(int argc, char **argv) {
     if (argc < 3) return 2;
     if (argc > 3) rounds = atoi(argv[3]);
     gar_log_set(count_line, &log_lines);
+    EXPECT(gar_threads_set(2), GAR_OK); /* calls share the library's worker */
     EXPECT(gar_models_load(NULL, &models), GAR_OK);
     EXPECT(gar_image_load(argv[2], &photo), GAR_OK);
     EXPECT(gar_head_load(NULL, &head), GAR_OK);
