@@ -86,8 +86,8 @@ public struct AlignedFrame: Sendable, Equatable {
         _ vertices: UnsafePointer<T>, count: Int, pose: HeadPose<T>, into ndc: UnsafeMutablePointer<T>
     ) {
         let s = T.exponential(pose.logScale) / T(half)
-        let m = pose.rotation.map { $0 * s }
-        affineForward(vertices, count, m, [pose.tx / T(half), (pose.ty - T(centreY)) / T(half), 0], ndc)
+        let r = Rotation.entries(yaw: pose.yaw, pitch: pose.pitch, roll: pose.roll)
+        affineForward(vertices, count, .init { r[$0] * s }, [pose.tx / T(half), (pose.ty - T(centreY)) / T(half), 0], ndc)
     }
 
     /// Adds the gradients by the vertices and by the six pose numbers (order of `HeadPose.array`); nil leaves one out.
@@ -98,12 +98,11 @@ public struct AlignedFrame: Sendable, Equatable {
         dVertices: UnsafeMutablePointer<T>?, dPose: UnsafeMutablePointer<T>?
     ) {
         let s = T.exponential(pose.logScale) / T(half)
-        let r = pose.rotation
-        if let dVertices { affineBackwardPoints(dNdc, count, r.map { $0 * s }, dVertices) }
+        let r = Rotation.entries(yaw: pose.yaw, pitch: pose.pitch, roll: pose.roll)
+        if let dVertices { affineBackwardPoints(dNdc, count, .init { r[$0] * s }, dVertices) }
         guard let dPose else { return }
-        var moments = [T](repeating: 0, count: 12)
-        affineMoments(vertices, dNdc, count, &moments)
-        let d = Rotation.derivatives(yaw: pose.yaw, pitch: pose.pitch, roll: pose.roll)
+        let moments = affineMoments(vertices, dNdc, count)
+        let d = Rotation.derivativeEntries(yaw: pose.yaw, pitch: pose.pitch, roll: pose.roll)
         for k in 0..<9 {
             dPose[0] += s * d.yaw[k] * moments[k]
             dPose[1] += s * d.pitch[k] * moments[k]
@@ -118,7 +117,7 @@ public struct AlignedFrame: Sendable, Equatable {
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 func affineForward<T: Scalar>(
-    _ p: UnsafePointer<T>, _ count: Int, _ m: [T], _ t: [T], _ q: UnsafeMutablePointer<T>
+    _ p: UnsafePointer<T>, _ count: Int, _ m: InlineArray<9, T>, _ t: InlineArray<3, T>, _ q: UnsafeMutablePointer<T>
 ) {
     let (m0, m1, m2) = (m[0], m[1], m[2]), (m3, m4, m5) = (m[3], m[4], m[5]), (m6, m7, m8) = (m[6], m[7], m[8])
     let (t0, t1, t2) = (t[0], t[1], t[2])
@@ -132,7 +131,7 @@ func affineForward<T: Scalar>(
 
 @_specialize(where T == Float)
 @_specialize(where T == Double)
-func affineBackwardPoints<T: Scalar>(_ dq: UnsafePointer<T>, _ count: Int, _ m: [T], _ dp: UnsafeMutablePointer<T>) {
+func affineBackwardPoints<T: Scalar>(_ dq: UnsafePointer<T>, _ count: Int, _ m: InlineArray<9, T>, _ dp: UnsafeMutablePointer<T>) {
     let (m0, m1, m2) = (m[0], m[1], m[2]), (m3, m4, m5) = (m[3], m[4], m[5]), (m6, m7, m8) = (m[6], m[7], m[8])
     for i in 0..<count {
         let x = dq[3 &* i], y = dq[3 &* i &+ 1], z = dq[3 &* i &+ 2]
@@ -142,10 +141,10 @@ func affineBackwardPoints<T: Scalar>(_ dq: UnsafePointer<T>, _ count: Int, _ m: 
     }
 }
 
-/// `moments[0..<9] += sum dq p^T` (row-major), `moments[9..<12] += sum dq`.
+/// Nine numbers `sum dq p^T` (row-major), then `sum dq`.
 @_specialize(where T == Float)
 @_specialize(where T == Double)
-func affineMoments<T: Scalar>(_ p: UnsafePointer<T>, _ dq: UnsafePointer<T>, _ count: Int, _ moments: inout [T]) {
+func affineMoments<T: Scalar>(_ p: UnsafePointer<T>, _ dq: UnsafePointer<T>, _ count: Int) -> InlineArray<12, T> {
     var a0: T = 0, a1: T = 0, a2: T = 0, a3: T = 0, a4: T = 0, a5: T = 0, a6: T = 0, a7: T = 0, a8: T = 0
     var s0: T = 0, s1: T = 0, s2: T = 0
     for i in 0..<count {
@@ -156,5 +155,5 @@ func affineMoments<T: Scalar>(_ p: UnsafePointer<T>, _ dq: UnsafePointer<T>, _ c
         a6 += w * x; a7 += w * y; a8 += w * z
         s0 += u; s1 += v; s2 += w
     }
-    for (k, a) in [a0, a1, a2, a3, a4, a5, a6, a7, a8, s0, s1, s2].enumerated() { moments[k] += a }
+    return [a0, a1, a2, a3, a4, a5, a6, a7, a8, s0, s1, s2]
 }

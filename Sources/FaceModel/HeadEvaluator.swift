@@ -7,6 +7,7 @@ public final class HeadEvaluator<T: Scalar> {
     /// The coefficients of the last `forward`, and the gradient by the head before skinning.
     private let identity, expression: Tensor<T>
     private let dLinear: Tensor<T>?
+    private let backwardMemory: Tensor<Float>?
 
     public init(_ model: HeadModel<T>) {
         self.model = model
@@ -14,7 +15,7 @@ public final class HeadEvaluator<T: Scalar> {
         identity = Tensor([model.identityCount])
         expression = Tensor([model.expressionCount])
         dLinear = model.skin.map { _ in Tensor([model.vertexCount, 3]) }
-        _ = model.packedBasis()
+        backwardMemory = model.backwardMemory()
     }
 
     /// The head for `identity` [identityCount] and `expression` [expressionCount]: writes `[V,3]` mm in model space.
@@ -40,7 +41,7 @@ public final class HeadEvaluator<T: Scalar> {
                 model.expressionBasis.shape[0])
             d = UnsafePointer(dLinear.pointer)
         }
-        model.linearBackward(d, dIdentity: dIdentity, dExpression: dExpression)
+        model.linearBackward(d, dIdentity: dIdentity, dExpression: dExpression, with: backwardMemory)
         model.products?.backward(
             identity: identity.pointer, expression: expression.pointer, dVertices: d, dIdentity: dIdentity,
             dExpression: dExpression)

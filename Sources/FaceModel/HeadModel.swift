@@ -156,20 +156,22 @@ public final class HeadModel<T: Scalar>: Sendable {
         }
     }
 
+    /// What `linearBackward` works with; nil where it needs nothing.
+    func backwardMemory() -> Tensor<Float>? { packedBasis().map { Tensor([$0.modeCount + $0.scratchCount]) } }
+
     func linearBackward(
-        _ dVertices: UnsafePointer<T>, dIdentity: UnsafeMutablePointer<T>?, dExpression: UnsafeMutablePointer<T>?
+        _ dVertices: UnsafePointer<T>, dIdentity: UnsafeMutablePointer<T>?, dExpression: UnsafeMutablePointer<T>?,
+        with memory: Tensor<Float>? = nil
     ) {
         if dIdentity == nil && dExpression == nil { return }
-        if let packed = packedBasis() {
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: packed.modeCount) { d in
-                d.initialize(repeating: 0)
-                dVertices.withMemoryRebound(to: Float.self, capacity: 3 * vertexCount) {
-                    packed.project($0, addingTo: d.baseAddress!)
-                }
-                if let dIdentity { for k in 0..<identityCount { dIdentity[k] += T(d[k]) } }
-                if let dExpression {
-                    for k in identityCount..<packed.modeCount { dExpression[k - identityCount] += T(d[k]) }
-                }
+        if let packed = packedBasis(), let memory = memory ?? backwardMemory() {
+            let d = memory.pointer
+            dVertices.withMemoryRebound(to: Float.self, capacity: 3 * vertexCount) {
+                packed.project($0, into: d, with: d + packed.modeCount)
+            }
+            if let dIdentity { for k in 0..<identityCount { dIdentity[k] += T(d[k]) } }
+            if let dExpression {
+                for k in identityCount..<packed.modeCount { dExpression[k - identityCount] += T(d[k]) }
             }
         } else {
             plainBackward(dVertices, dIdentity: dIdentity, dExpression: dExpression)

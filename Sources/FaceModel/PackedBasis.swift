@@ -81,26 +81,28 @@ final class PackedBasis: @unchecked Sendable {
         }
     }
 
-    /// Adds to `sums` `[modeCount]` the products of each mode with `values` `[V,3]`.
-    func project(_ values: UnsafePointer<Float>, addingTo sums: UnsafeMutablePointer<Float>) {
-        // Two halves whatever the threads, so that the sums are the same.
-        let halves = 2, count = start.count - 1, size = modeCount * kernels.lanes
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: halves * size) { partial in
-            partial.initialize(repeating: 0)
-            let partial = partial.baseAddress!, values = UnsafeMutablePointer(mutating: values)
-            func add(_ half: Int) {
-                inBlocks(count * half / halves..<count * (half + 1) / halves, values) { block, place in
-                    kernels.project(
-                        numbers.baseAddress! + start[block] * Self.block, modes.baseAddress! + start[block],
-                        start[block + 1] - start[block], place, partial + half * size)
-                }
+    /// Two halves whatever the threads, so that the sums are the same.
+    private static let halves = 2
+    /// How many numbers `project` needs to work with.
+    var scratchCount: Int { Self.halves * modeCount * kernels.lanes }
+
+    /// Writes to `sums` `[modeCount]` the products of each mode with `values` `[V,3]`. `partial` has room for `scratchCount` numbers.
+    func project(_ values: UnsafePointer<Float>, into sums: UnsafeMutablePointer<Float>, with partial: UnsafeMutablePointer<Float>) {
+        let halves = Self.halves, count = start.count - 1, size = modeCount * kernels.lanes
+        partial.update(repeating: 0, count: scratchCount)
+        let values = UnsafeMutablePointer(mutating: values)
+        func add(_ half: Int) {
+            inBlocks(count * half / halves..<count * (half + 1) / halves, values) { block, place in
+                kernels.project(
+                    numbers.baseAddress! + start[block] * Self.block, modes.baseAddress! + start[block],
+                    start[block + 1] - start[block], place, partial + half * size)
             }
-            if partCount() > 1 { inParts(halves, add) } else { (0..<halves).forEach(add) }
-            for k in 0..<modeCount {
-                var sum: Float = 0
-                for half in 0..<halves { for l in 0..<kernels.lanes { sum += partial[half * size + k * kernels.lanes + l] } }
-                sums[k] += sum
-            }
+        }
+        if partCount() > 1 { inParts(halves, add) } else { for half in 0..<halves { add(half) } }
+        for k in 0..<modeCount {
+            var sum: Float = 0
+            for half in 0..<halves { for l in 0..<kernels.lanes { sum += partial[half * size + k * kernels.lanes + l] } }
+            sums[k] = sum
         }
     }
 

@@ -10,19 +10,33 @@ import Numerics
 ///               |  0 1  0 |                | 0  cp sp |              | sr  cr 0 |
 ///               |-sy 0 cy |                | 0 -sp cp |              |  0   0 1 |
 public enum Rotation {
-    @_specialize(where T == Float)
-    @_specialize(where T == Double)
     public static func matrix<T: Scalar>(yaw: T, pitch: T, roll: T) -> [T] {
-        product(yaw: (T.cosine(yaw), T.sine(yaw)), pitch: (T.cosine(pitch), T.sine(pitch)), roll: (T.cosine(roll), T.sine(roll)))
+        let m = entries(yaw: yaw, pitch: pitch, roll: roll)
+        return m.indices.map { m[$0] }
     }
 
     /// The derivatives of `matrix` by yaw, pitch and roll.
+    public static func derivatives<T: Scalar>(yaw: T, pitch: T, roll: T) -> (yaw: [T], pitch: [T], roll: [T]) {
+        let d = derivativeEntries(yaw: yaw, pitch: pitch, roll: roll)
+        func list(_ m: InlineArray<9, T>) -> [T] { m.indices.map { m[$0] } }
+        return (list(d.yaw), list(d.pitch), list(d.roll))
+    }
+
+    /// `matrix` and `derivatives` for loops that must not ask for memory.
     @_specialize(where T == Float)
     @_specialize(where T == Double)
-    public static func derivatives<T: Scalar>(yaw: T, pitch: T, roll: T) -> (yaw: [T], pitch: [T], roll: [T]) {
+    static func entries<T: Scalar>(yaw: T, pitch: T, roll: T) -> InlineArray<9, T> {
+        product(yaw: (T.cosine(yaw), T.sine(yaw)), pitch: (T.cosine(pitch), T.sine(pitch)), roll: (T.cosine(roll), T.sine(roll)))
+    }
+
+    @_specialize(where T == Float)
+    @_specialize(where T == Double)
+    static func derivativeEntries<T: Scalar>(
+        yaw: T, pitch: T, roll: T
+    ) -> (yaw: InlineArray<9, T>, pitch: InlineArray<9, T>, roll: InlineArray<9, T>) {
         let y = (T.cosine(yaw), T.sine(yaw)), p = (T.cosine(pitch), T.sine(pitch)), r = (T.cosine(roll), T.sine(roll))
         // R is linear in (cos, sin) of each angle but for the constant 1 of its axis; the difference of two products drops it.
-        func difference(_ a: [T], _ b: [T]) -> [T] { zip(a, b).map { $0 - $1 } }
+        func difference(_ a: InlineArray<9, T>, _ b: InlineArray<9, T>) -> InlineArray<9, T> { .init { a[$0] - b[$0] } }
         let zero: (T, T) = (0, 0)
         return (
             difference(product(yaw: (-y.1, y.0), pitch: p, roll: r), product(yaw: zero, pitch: p, roll: r)),
@@ -48,9 +62,9 @@ public enum Rotation {
 
     @_specialize(where T == Float)
     @_specialize(where T == Double)
-    private static func product<T: Scalar>(yaw: (T, T), pitch: (T, T), roll: (T, T)) -> [T] {
+    private static func product<T: Scalar>(yaw: (T, T), pitch: (T, T), roll: (T, T)) -> InlineArray<9, T> {
         let (cy, sy) = yaw, (cp, sp) = pitch, (cr, sr) = roll
-        let m: [T] = [cy, 0, sy, -sp * sy, cp, sp * cy, -cp * sy, -sp, cp * cy]
+        let m: InlineArray<9, T> = [cy, 0, sy, -sp * sy, cp, sp * cy, -cp * sy, -sp, cp * cy]
         return [
             cr * m[0] - sr * m[3], cr * m[1] - sr * m[4], cr * m[2] - sr * m[5],
             sr * m[0] + cr * m[3], sr * m[1] + cr * m[4], sr * m[2] + cr * m[5],

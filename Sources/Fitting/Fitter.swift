@@ -132,6 +132,7 @@ public final class Fitter {
             }
         }
         try take(stage)
+        history.reserveCapacity(history.count + stage.iterations)
         let outcome: StageOutcome
         switch stage.optimiser {
         case .gaussNewton:

@@ -212,6 +212,7 @@ public final class Aligner<T: Scalar> {
     public let halfMM, centreYMM: Double
     private let context: ConvolutionalContext<T>
     private let crop: Tensor<T>
+    private var closeUpMemory: (context: ConvolutionalContext<T>, crop: Tensor<T>)?
 
     public init(_ network: InverseNetwork<T>, halfMM: Double = 115, centreYMM: Double = 5) throws {
         self.network = network
@@ -219,6 +220,9 @@ public final class Aligner<T: Scalar> {
         self.centreYMM = centreYMM
         context = try network.context()
         crop = Tensor([1, 3, network.inputSize, network.inputSize])
+        if let closeUp = network.closeUp {
+            closeUpMemory = (try closeUp.context(), Tensor([1, 3, closeUp.inputSize, closeUp.inputSize]))
+        }
     }
 
     /// The network's reading of one frame.
@@ -234,14 +238,28 @@ public final class Aligner<T: Scalar> {
         var frame = start
         var estimate = try estimate(image, frame)
         for _ in 1..<max(1, min(16, passes)) {
-            let moved = frame.composed(
-                roll: estimate.roll, logScale: estimate.logScale, tx: estimate.tx, ty: estimate.ty, halfMM: halfMM,
-                centreYMM: centreYMM)
-            // A crop that shows next to nothing of the photo means that the network was misled.
-            guard moved.isUsable, moved.size <= 4 * Double(max(image.width, image.height)) else { break }
+            guard let moved = moved(frame, estimate, in: image) else { break }
             frame = moved
             estimate = try self.estimate(image, frame)
         }
         return (frame, estimate)
+    }
+
+    /// The face read again by the close-up network, in the frame that it was read in, or, with `moving`, in the one that this reading
+    /// puts it in; as before where there is no such network.
+    public func closeUp(
+        _ image: RGBImage, _ frame: Similarity, _ estimate: InverseEstimate, moving: Bool
+    ) throws -> (frame: Similarity, estimate: InverseEstimate) {
+        guard let network = network.closeUp, let (context, crop) = closeUpMemory else { return (frame, estimate) }
+        let frame = moving ? moved(frame, estimate, in: image) ?? frame : frame
+        warp(image, network.field(of: frame), into: crop)
+        return (frame, try network.run(crop, after: estimate, context: context))
+    }
+
+    /// The frame of the head that an estimate sees in another; nil for one that shows next to nothing of the photo: the network was misled.
+    private func moved(_ frame: Similarity, _ estimate: InverseEstimate, in image: RGBImage) -> Similarity? {
+        let moved = frame.composed(
+            roll: estimate.roll, logScale: estimate.logScale, tx: estimate.tx, ty: estimate.ty, halfMM: halfMM, centreYMM: centreYMM)
+        return moved.isUsable && moved.size <= 4 * Double(max(image.width, image.height)) ? moved : nil
     }
 }

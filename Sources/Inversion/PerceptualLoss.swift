@@ -65,8 +65,9 @@ public final class PerceptualLoss<T: Scalar> {
     ) -> T {
         forward(picture)
         var loss: T = 0
-        for (k, level) in context.levels.enumerated() {
+        for k in 0..<context.levels.count {
             guard let gradient = gradients[k] else { continue }
+            let level = context.levels[k]
             let factor = levelWeights[k] / normalizers[k]
             let sum = weightedDifference(
                 level.pointer, targets[k].pointer, masks[k].pointer, level.shape[1], masks[k].count, 2 * factor * scale,
@@ -76,13 +77,14 @@ public final class PerceptualLoss<T: Scalar> {
         if let dPicture {
             let memory = workspace ?? Tensor<T>([1, 3, height, width])
             precondition(memory.count == 3 * height * width)
-            guard let smallest = dReduced.last else {
+            if dReduced.isEmpty {
                 context.backward(dLevels: gradients, dInput: memory.pointer)
                 addInto(dPicture, memory.pointer, memory.count)
                 return loss
             }
-            context.backward(dLevels: gradients, dInput: smallest.pointer)
-            for k in dReduced.indices.reversed().dropLast() {
+            let last = dReduced.count - 1
+            context.backward(dLevels: gradients, dInput: dReduced[last].pointer)
+            for k in stride(from: last, to: 0, by: -1) {
                 dReduced[k - 1].fill(0)
                 halveBackward(dReduced[k].pointer, 3, dReduced[k - 1].shape[2], dReduced[k - 1].pointer)
             }
@@ -93,9 +95,9 @@ public final class PerceptualLoss<T: Scalar> {
 
     private func forward(_ picture: UnsafePointer<T>) {
         var from = picture, side = height
-        for smaller in reduced {
-            halve(from, 3, side, smaller.pointer)
-            from = UnsafePointer(smaller.pointer)
+        for k in 0..<reduced.count {
+            halve(from, 3, side, reduced[k].pointer)
+            from = UnsafePointer(reduced[k].pointer)
             side /= 2
         }
         context.forward(from)

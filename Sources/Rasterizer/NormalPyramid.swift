@@ -61,7 +61,8 @@ public final class NormalPyramid<T: Scalar> {
                 candidates.update(UnsafeRawPointer(ndc).assumingMemoryBound(to: Float.self), $0)
             }
         }
-        for (i, buffer) in buffers.enumerated() {
+        for i in 0..<buffers.count {
+            let buffer = buffers[i]
             if freezeCoverage {
                 updateBarycentrics(vertices: ndc, triangles: triangles, in: buffer)
             } else {

@@ -140,12 +140,6 @@ import Testing
     }
 }
 
-extension String {
-    fileprivate func replacingCharacters(in range: Range<Index>, with text: String) -> String {
-        self[..<range.lowerBound] + text + self[range.upperBound...]
-    }
-}
-
 @Suite struct FaceDetectorTests {
     @Test(arguments: ConvolutionPath.available)
     func agrees(path: ConvolutionPath) throws {

@@ -35,3 +35,9 @@ func altered(_ name: String, metadata: (String) -> String, drop: String? = nil) 
     for tensor in file.names where tensor != drop { writer.add(tensor, try file.tensor(tensor) as Tensor<Float>) }
     return try SafetensorsFile(bytes: writer.bytes(), name: "altered")
 }
+
+extension String {
+    func replacingCharacters(in range: Range<Index>, with text: String) -> String {
+        self[..<range.lowerBound] + text + self[range.upperBound...]
+    }
+}

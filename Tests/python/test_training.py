@@ -1,6 +1,7 @@
 """The training code runs on synthetic data, and exported files give the same numbers as the networks they came from."""
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -65,6 +66,31 @@ def test_residual_pose_round_trip():
         a = np.array([[s * np.cos(r), -s * np.sin(r), x], [s * np.sin(r), s * np.cos(r), y]])
         back = crops_module.aligned_frame([0, 0, *crops_module.residual_pose(a)])
         np.testing.assert_allclose(back, a, atol=1e-12)
+
+
+def test_close_ups_show_the_points_where_their_labels_are():
+    """A dot at one point of every picture is where the framing puts that point's label, mirrored or not."""
+    rng, head = np.random.default_rng(3), SimpleNamespace(identity_mirror=lambda: (np.eye(80), None),
+                                                          expression_swap=lambda: np.arange(55))
+    portraits, crops = (synthetic_faces(4, 256, grey, rng) for grey in (False, True))
+    for faces in (portraits, crops):
+        for picture, points in zip(faces.images, faces.landmarks):
+            picture[:], points[:] = 0, rng.uniform(110, 160, (68, 2))
+            at = np.round(points[30]).astype(int)
+            points[30] = at
+            picture[at[1] - 2:at[1] + 3, at[0] - 2:at[0] + 3] = 255
+    for framing in (crops_module.WHOLE_FRAME, crops_module.CLOSE_UP):
+        maker = crops_module.CropMaker(portraits, crops, None, [np.zeros((120, 120, 3), np.uint8)], head, framing)
+        maker.clean = True
+        for kind in (crops_module.PORTRAIT, crops_module.CROP):
+            for _ in range(6):
+                picture, row = maker.sample(rng, kind)
+                assert picture.shape == (framing.size, framing.size, 3)
+                points = row[crops_module.FIELDS["landmarks"]].reshape(68, 2)
+                x, y = framing.field.to_pixels(points[30], framing.size)
+                weight = picture[:, :, 0].astype(float) * (np.hypot(*np.mgrid[:framing.size, :framing.size] - np.reshape([y, x], (2, 1, 1))) < 9)
+                found = [(weight * grid).sum() / weight.sum() for grid in np.mgrid[:framing.size, :framing.size]]
+                np.testing.assert_allclose(found, [y, x], atol=0.3)
 
 
 def test_mirroring_twice_is_identity():

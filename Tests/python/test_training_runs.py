@@ -264,6 +264,29 @@ def test_a_run_goes_on_from_a_weight_file(material, straight, tmp_path):
     assert np.isfinite([line["loss"] for line in curves.read(str(out / "curves.jsonl"))]).all()
 
 
+def test_a_close_up_joins_the_inverse_network(material, straight, tmp_path, capsys):
+    weights, close, both = (str(tmp_path / f"{n}.safetensors") for n in ("inverse", "close", "both"))
+    program(["export", "inverse", str(straight / "ema.pt"), weights])
+    out = tmp_path / "close"
+    program([*run_options(material, out, initial=weights, steps=2), "--close-up"])
+    program(["export", "inverse", str(out / "ema.pt"), close])
+    alone = load_network(close, "close-up-network")
+    assert alone.description["field"] == {"half": pytest.approx(82 / 115), "centre_y": pytest.approx(-22 / 115)}
+    x = torch.rand(2, 3, alone.description["input_size"], alone.description["input_size"]) * 2 - 1
+    with torch.no_grad():
+        said = load_inverse(str(out / "ema.pt")).eval()(x)
+    assert set(alone(x)) == set(said) - {"w", "face"}
+    program(["export", "inverse", weights, both, "--close-up", close])
+    joined, first = load_network(both, "inverse-network"), load_network(weights)
+    assert first.close_up is None and joined.description["heads"] == first.description["heads"]
+    for name, value in joined.close_up(x).items():
+        torch.testing.assert_close(value, alone(x)[name])
+        torch.testing.assert_close(value, said[name], atol=2e-2, rtol=2e-2)
+    capsys.readouterr()
+    assert program(["export", "inverse", weights, both, "--close-up", weights]) == 1
+    assert "expected a weight file of kind close-up-network" in capsys.readouterr().err
+
+
 def test_a_weight_file_says_how_far_it_is_off(material, straight, tmp_path):
     rng, path = np.random.default_rng(1), tmp_path / "inverse.safetensors"
     pictures, truth = rng.integers(0, 256, (5, 192, 192, 3)).astype(np.uint8), rng.normal(size=(5, 80)).astype(np.float32)

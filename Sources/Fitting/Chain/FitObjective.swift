@@ -6,7 +6,7 @@ import Renderer
 
 /// The whole chain: unknowns -> posed head -> normal maps -> renderer -> losses, and the gradient back.
 ///
-/// Workspaces are allocated in `init`; `evaluate` allocates only the few numbers of the 68 points. Generic so
+/// Workspaces are allocated in `init`; `evaluate` asks for no memory, but where annotated points slide along the contour. Generic so
 /// that the gradient can be checked in double precision.
 public final class FitObjective<T: Scalar> {
     public let layout: ParameterLayout
@@ -24,6 +24,7 @@ public final class FitObjective<T: Scalar> {
     private let masked: Tensor<T>
     private let dMasked: Tensor<T>
     private let featureWorkspace: Tensor<T>
+    private let dPoints = Tensor<T>([68, 2])
     private var geometryIsCurrent = false
     /// Keeps triangle ids, mask and contour as they were at the last evaluation (for finite differences).
     public var freezeCoverage = false
@@ -212,12 +213,12 @@ public final class FitObjective<T: Scalar> {
                 ? contour.embedding(head.vertices.pointer, rotation: head.pose.rotation) : head.head.landmarks
             frozenEmbedding = embedding
         }
-        var gradient = [T](repeating: 0, count: 136)
-        let points = head.points(embedding)
+        dPoints.fill(0)
         t.landmarks = Double(
             landmarkLoss.evaluate(
-                points: points, observed: observed, openings: T(w.openings), factor: T(w.landmarks), gradient: &gradient))
-        head.pointsBackward(embedding, gradient)
+                points: head.points(embedding).pointer, observed: observed, openings: T(w.openings), factor: T(w.landmarks),
+                gradient: dPoints.pointer))
+        head.pointsBackward(embedding, dPoints)
     }
 
     private func priorTerms(

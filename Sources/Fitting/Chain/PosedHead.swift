@@ -19,6 +19,9 @@ final class PosedHead<T: Scalar> {
     let dNdc: Tensor<T>
     let dNormals: Tensor<T>
     private let dVertices: Tensor<T>
+    private let dPose = Tensor<T>([6])
+    /// The 68 points, (68, 3) and (68, 2).
+    private let inSpace = Tensor<T>([68, 3]), inPicture = Tensor<T>([68, 2])
     private var normalsAreCurrent = false
     private(set) var pose = HeadPose<T>()
 
@@ -53,21 +56,26 @@ final class PosedHead<T: Scalar> {
         dNdc.fill(0)
     }
 
-    /// The embedded points in the aligned frame, mm: (count, 2).
-    func points(_ embedding: LandmarkEmbedding) -> [T] {
-        var world = [T](repeating: 0, count: 3 * embedding.count)
-        embedding.positions(ndc.pointer, into: &world)
+    /// The 68 embedded points in the aligned frame, mm: (68, 2).
+    func points(_ embedding: LandmarkEmbedding) -> Tensor<T> {
+        embedding.positions(ndc.pointer, into: inSpace.pointer)
         let half = T(frame.half), centreY = T(frame.centreY)
-        return (0..<2 * embedding.count).map { i in
-            half * world[3 * (i / 2) + i % 2] + (i % 2 == 1 ? centreY : 0)
+        for i in 0..<68 {
+            inPicture[2 * i] = half * inSpace[3 * i]
+            inPicture[2 * i + 1] = half * inSpace[3 * i + 1] + centreY
         }
+        return inPicture
     }
 
-    /// Adds a gradient by `points`.
-    func pointsBackward(_ embedding: LandmarkEmbedding, _ gradient: [T]) {
-        var spread = [T](repeating: 0, count: 3 * embedding.count)
-        for i in 0..<2 * embedding.count { spread[3 * (i / 2) + i % 2] = T(frame.half) * gradient[i] }
-        embedding.backward(spread, dVertices: dNdc.pointer)
+    /// Adds a gradient (68, 2) by `points`.
+    func pointsBackward(_ embedding: LandmarkEmbedding, _ gradient: Tensor<T>) {
+        let half = T(frame.half)
+        for i in 0..<68 {
+            inSpace[3 * i] = half * gradient[2 * i]
+            inSpace[3 * i + 1] = half * gradient[2 * i + 1]
+            inSpace[3 * i + 2] = 0
+        }
+        embedding.backward(inSpace.pointer, dVertices: dNdc.pointer)
     }
 
     /// Everything added so far, back to the unknowns; adds to `g`.
@@ -75,13 +83,13 @@ final class PosedHead<T: Scalar> {
         if normalsAreCurrent {
             normalsOf.backward(ndc.pointer, normals: normals.pointer, dNormals: dNormals.pointer, dVertices: dNdc.pointer)
         }
-        var dPose = [T](repeating: 0, count: 6)
+        dPose.fill(0)
         let toIdentity = active.contains(.identity), toExpression = active.contains(.expression)
         let toShape = toIdentity || toExpression
         if toShape { dVertices.fill(0) }
         frame.backward(
             vertices.pointer, count: head.vertexCount, pose: pose, dNdc: dNdc.pointer,
-            dVertices: toShape ? dVertices.pointer : nil, dPose: &dPose)
+            dVertices: toShape ? dVertices.pointer : nil, dPose: dPose.pointer)
         for k in 0..<3 {
             g[layout.range(.rotation).lowerBound + k] += dPose[k]
             g[layout.range(.similarity).lowerBound + k] += dPose[3 + k]

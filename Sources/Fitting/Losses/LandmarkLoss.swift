@@ -25,7 +25,7 @@ struct LandmarkLoss<T: Scalar> {
     /// `points` (68, 2) in the same frame as the observations; `openings`: see `FitWeights`. Adds the gradient to
     /// `gradient` (68, 2).
     func evaluate(
-        points: [T], observed: LandmarkObservations, openings: T, factor: T, gradient: inout [T]
+        points: UnsafePointer<T>, observed: LandmarkObservations, openings: T, factor: T, gradient: UnsafeMutablePointer<T>
     ) -> T {
         var energy: T = 0
         func residual(_ l: Int, _ axis: Int) -> T { points[2 * l + axis] - T(observed.positions[2 * l + axis]) }

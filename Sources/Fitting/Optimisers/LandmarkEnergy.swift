@@ -60,6 +60,8 @@ package struct LandmarkEnergy {
             let one = Double(a[start + stride * first + row])
             return second.map { one - Double(a[start + stride * $0 + row]) } ?? one
         }
+
+        func point(_ shape: [Double]) -> SIMD3<Double> { .init(value(shape, 3, 0), value(shape, 3, 1), value(shape, 3, 2)) }
     }
 
     private static func sights(_ observed: LandmarkObservations, openings: Float) -> [Sight] {
@@ -100,7 +102,7 @@ package struct LandmarkEnergy {
     }
 
     private func residual(_ sight: Sight, _ shape: [Double], _ r: [Double], _ s: Double, _ x: [Double]) -> (Double, Double) {
-        let p = (0..<3).map { sight.value(shape, 3, $0) }
+        let p = sight.point(shape)
         func along(_ row: Int) -> Double {
             let o = 3 * row, shift = sight.second == nil ? x[4 + row] : 0      // a gap does not know where it is
             return sight.value(observed.positions, 2, row) - s * (r[o] * p[0] + r[o + 1] * p[1] + r[o + 2] * p[2]) - shift
@@ -121,7 +123,7 @@ package struct LandmarkEnergy {
         for (i, sight) in sights.enumerated() {
             let w = sight.weight, e = residual(sight, shape, r, s, x)
             let q = (Double(weights.landmarks) * w * w / (1 + w * w * (e.0 * e.0 + e.1 * e.1) / (c * c))).squareRoot()
-            let p = (0..<3).map { sight.value(shape, 3, $0) }
+            let p = sight.point(shape)
             for row in 0..<2 {
                 let j = (2 * i + row) * n, o = 3 * row
                 func along(_ m: [Double]) -> Double { s * (m[o] * p[0] + m[o + 1] * p[1] + m[o + 2] * p[2]) }

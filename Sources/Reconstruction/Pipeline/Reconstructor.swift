@@ -99,13 +99,13 @@ public final class Reconstructor {
         (options.rectangle, options.points5, options.points68, options.meshPoints, options.face) = (nil, nil, nil, nil, nil)
         options.maximumFaces = 1000
         do {
-            return try locate(photo, options).compactMap(\.box)
+            return try search(photo, options).compactMap(\.box)
         } catch let error as GarfaceError where error.kind == .noFace {
             return []
         }
     }
 
-    /// A face's place in the photo and the inverse network's first reading.
+    /// A face's place in the photo and the inverse network's reading.
     struct Place {
         var frame: Similarity
         var estimate: InverseEstimate
@@ -118,7 +118,19 @@ public final class Reconstructor {
     /// That down to which a face is looked for where there is no larger one, and the pixels that it must have.
     private static let tinyFace = 0.02, tinyFacePixels = 40.0
 
+    /// The faces that are to be reconstructed, each read as closely as the network can; at least one.
     func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
+        try search(photo, options).map { try closeUp(photo, $0, moving: $0.start != .points68) }
+    }
+
+    /// The face read again by the close-up network. With `moving` its frame follows the reading before.
+    func closeUp(_ photo: RGBImage, _ place: Place, moving: Bool) throws -> Place {
+        var place = place
+        (place.frame, place.estimate) = try aligner.closeUp(photo, place.frame, place.estimate, moving: moving)
+        return place
+    }
+
+    private func search(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
         func aligned(_ frame: Similarity, _ start: ReconstructionResult.Start, passes: Int, box: FaceBox? = nil) throws -> Place {
             let (frame, estimate) = try aligner.align(photo, from: frame, passes: passes)
             return Place(frame: frame, estimate: estimate, start: start, box: box)
@@ -173,7 +185,8 @@ public final class Reconstructor {
 
     /// The inverse network's reading of a frame that is known.
     func place(_ photo: RGBImage, at frame: Similarity) throws -> Place {
-        Place(frame: frame, estimate: try aligner.estimate(photo, frame), start: .parameters, box: nil)
+        let place = Place(frame: frame, estimate: try aligner.estimate(photo, frame), start: .parameters, box: nil)
+        return try closeUp(photo, place, moving: false)
     }
 
     /// Largest first, one that is doubtful or far from the middle counting for less; places that moved onto the same face become one.

@@ -120,7 +120,9 @@ public final class FaceTracker {
         var sight = Sight(index: count, time: time)
         if let lastFrame, let place = try reread(image, near: lastFrame) {
             sight.probability = probability(place.estimate.faceLogit)
-            if sight.probability >= options.leastFaceProbability { try take(place, image, &sight) }
+            if sight.probability >= options.leastFaceProbability {
+                try take(try reconstructor.closeUp(image, place, moving: true), image, &sight)
+            }
         }
         if sight.job == nil {
             do {

@@ -4,13 +4,14 @@ Both are one sequence of 3x3 convolutions (padding 1, stride 1 or 2, leaky ReLU 
 convolution and hidden linear layer carries batch normalisation; `folded` merges it into the weights, so that a
 weight file holds plain layers only.
 """
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
 from . import runs
+from .data import WHOLE, Field
 from .shared_norm import BatchNorm1d, BatchNorm2d
 
 SLOPE = 0.2
@@ -34,6 +35,8 @@ INVERSE_LAYERS = (
 INVERSE_SIZE = 96
 INVERSE_TRUNK = (576, 384)
 INVERSE_HEADS = {"identity": 80, "expression": 55, "pose": 6, "landmarks": 136, "landmark_log_sigma": 68, "face": 1}
+
+CLOSE_UP_PREFIX = "close_up."      # of its tensors in an inverse network's file
 
 DETECTOR_LAYERS = (
     ConvSpec(12, 2), ConvSpec(16, 1),                             # 1/2
@@ -95,11 +98,14 @@ class InverseNetwork(nn.Module):
 
     The landmark head works in principal components of the training landmarks while training (`landmark_mean` [136],
     `landmark_basis` [136,k]); they are merged into the last linear layer on export.
+
+    field: what of the aligned frame it is shown. One that sees less than the whole is a close-up, which reads the face again, larger,
+    where another has found and placed it: w and whether it is a face stay with that.
     """
 
-    def __init__(self, latent=256, specs=INVERSE_LAYERS, size=INVERSE_SIZE, trunk=INVERSE_TRUNK):
+    def __init__(self, latent=256, specs=INVERSE_LAYERS, size=INVERSE_SIZE, trunk=INVERSE_TRUNK, field=WHOLE):
         super().__init__()
-        self.size, self.latent = size, latent
+        self.size, self.latent, self.field = size, latent, field
         self.stack = ConvStack(specs)
         self.head_sizes = dict(INVERSE_HEADS, w=latent)
         side = size
@@ -135,7 +141,12 @@ class InverseNetwork(nn.Module):
 
     def checkpoint(self):
         """What `load_inverse` needs to make this network again."""
-        return {"network": self.state_dict(), "latent": self.latent, "layers": [list(astuple(s)) for s in self.stack.specs]}
+        return {"network": self.state_dict(), "latent": self.latent, "layers": [list(astuple(s)) for s in self.stack.specs],
+                "size": self.size, "field": list(astuple(self.field))}
+
+    def is_written(self, head):
+        """Does a weight file hold that head? Those of a close-up do not hold what it leaves to another."""
+        return self.field == WHOLE or head not in ("w", "face")
 
     def folded(self):
         """Every tensor of the weight file, in float32."""
@@ -151,6 +162,8 @@ class InverseNetwork(nn.Module):
             tensors[f"trunk.{j}.weight"] = weight * after[:, None]
             tensors[f"trunk.{j}.bias"] = (bias - norm.running_mean) * after + norm.bias
         for name, head in self.heads.items():
+            if not self.is_written(name):
+                continue
             weight, bias = head.weight, head.bias
             if name == "landmarks":
                 weight = self.landmark_basis @ weight
@@ -159,11 +172,12 @@ class InverseNetwork(nn.Module):
         return tensors
 
     def description(self):
-        return {"kind": "inverse-network", "version": 1, "input_size": self.size, "leaky_slope": SLOPE,
-                "feature_epsilon": FEATURE_EPSILON, "layers": self.stack.description(),
-                "trunk": [linear.out_features for linear in self.trunk],
-                "heads": {name: [n] for name, n in self.head_sizes.items()},
-                "latent_size": self.latent, "w_rows": 1}
+        about = {"version": 1, "input_size": self.size, "leaky_slope": SLOPE, "feature_epsilon": FEATURE_EPSILON,
+                 "layers": self.stack.description(), "trunk": [linear.out_features for linear in self.trunk],
+                 "heads": {name: [n] for name, n in self.head_sizes.items() if self.is_written(name)}}
+        if self.field == WHOLE:
+            return {"kind": "inverse-network", "latent_size": self.latent, "w_rows": 1, **about}
+        return {"kind": "close-up-network", "field": asdict(self.field), **about}
 
 
 def load_inverse(path, latent=None):
@@ -171,7 +185,8 @@ def load_inverse(path, latent=None):
     state = runs.read(path, ("network", "latent", "layers"), "the ema.pt of train-inverse")
     tensors = state["network"]
     trunk = [tensors[f"trunk.{j}.weight"].shape[0] for j in range(sum(k.startswith("trunk.") for k in tensors))]
-    network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]], trunk=trunk)
+    size, field = int(state.get("size", INVERSE_SIZE)), Field(*state.get("field", ()))
+    network = InverseNetwork(latent or int(state["latent"]), [ConvSpec(*s) for s in state["layers"]], size, trunk, field)
     if network.latent != int(state["latent"]):
         tensors = {k: v for k, v in tensors.items() if not k.startswith("heads.w.")}
     network.load_state_dict(tensors, strict=network.latent == int(state["latent"]))
@@ -209,6 +224,17 @@ class PlainNetwork:
     def __init__(self, tensors, description):
         self.tensors = {k: v.float() for k, v in tensors.items()}
         self.description = description
+
+    @property
+    def field(self):
+        return Field(**self.description.get("field", {}))
+
+    @property
+    def close_up(self):
+        """The close-up network in the same file, or None."""
+        about = self.description.get("close_up")
+        return about and PlainNetwork({k.removeprefix(CLOSE_UP_PREFIX): v for k, v in self.tensors.items()
+                                       if k.startswith(CLOSE_UP_PREFIX)}, about)
 
     def levels(self, x):
         t, slope, levels = self.tensors, self.description["leaky_slope"], []

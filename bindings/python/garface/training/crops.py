@@ -10,7 +10,7 @@ import numpy as np
 
 from .._landmarks import LANDMARK_SWAP
 from .convnets import INVERSE_SIZE
-from .data import CENTRE_Y_MM, HALF_MM, compose_affine, frame_to_picture, invert_affine, pixel_to_ndc
+from .data import CENTRE_Y_MM, HALF_MM, PORTRAIT_SIZE, WHOLE, Field, compose_affine, frame_to_picture, invert_affine
 from .detect import detect
 from .photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light
 from .scenes import SceneMaker, _rgb, degrade, skin
@@ -57,12 +57,15 @@ def mirror_labels(rows, identity_map, expression_swap):
     return out
 
 
-@dataclass
+@dataclass(frozen=True)
 class Jitter:
     """How far crops stray from the aligned frame: uniform up to these, some much less, a few further."""
     roll: float = np.radians(20)
     scale: float = 0.2
     shift_mm: float = 0.12 * 2 * HALF_MM
+
+    def times(self, factor):
+        return Jitter(factor * self.roll, factor * self.scale, factor * self.shift_mm)
 
     def draw(self, rng):
         r = rng.random()      # the second pass sees nearly aligned crops; now and then the finder errs badly
@@ -70,18 +73,34 @@ class Jitter:
         return roll * self.roll, np.exp(scale * self.scale), x * self.shift_mm, y * self.shift_mm
 
 
+@dataclass(frozen=True)
+class Framing:
+    """What a network is shown: crops of so many pixels of a field of the aligned frame, which strays so far; of portraits of that size."""
+    size: int
+    field: Field
+    jitter: Jitter
+    portrait_size: int
+
+
+WHOLE_FRAME = Framing(INVERSE_SIZE, WHOLE, Jitter(), PORTRAIT_SIZE)
+# All 68 points of nearly every fitted face lie inside, and where the face is has been read before.
+CLOSE_UP = Framing(112, Field(82 / HALF_MM, -22 / HALF_MM), Jitter().times(0.3), 256)
+
+
 class CropMaker:
     """Makes training crops out of the face sets: portraits, grey crops and renders.
 
-    exact [N]: of which renders identity is known exactly, and not from a fit; of all without it.
+    exact [N]: of which renders identity is known exactly, and not from a fit; of all without it. Labels are in the NDC of the
+    whole aligned frame, whatever the framing shows of it.
     """
 
-    def __init__(self, portraits, crops, renders, pictures, head, size=INVERSE_SIZE, exact=None):
+    def __init__(self, portraits, crops, renders, pictures, head, framing=WHOLE_FRAME, exact=None):
         self.sets = {PORTRAIT: portraits, CROP: crops}
         if renders is not None:
             self.sets[RENDER] = renders
             self.exact = np.ones(len(renders)) if exact is None else exact
-        self.size, self.head, self.jitter = size, head, Jitter()
+        self.size, self.head, self.field, self.jitter = framing.size, head, framing.field, framing.jitter
+        self.to_ndc = self.field.from_pixels(self.size)
         self.identity_map, _ = head.identity_mirror()
         self.expression_swap = head.expression_swap()
         self.scenes = SceneMaker(portraits.subset(slice(0, 200)), crops.subset(slice(0, 200)), pictures)
@@ -94,7 +113,7 @@ class CropMaker:
         while len(self.false_alarms) < count:
             picture = self.scenes.background(rng, side)
             for x, y, size, roll, _ in detect(detector, picture, 0.15)[:12]:
-                matrix = compose_affine(frame_to_picture((x, y), size, roll), pixel_to_ndc(self.size))
+                matrix = compose_affine(frame_to_picture((x, y), size, roll), self.to_ndc)
                 self.false_alarms.append(cv2.warpAffine(picture, matrix, (self.size, self.size), borderMode=cv2.BORDER_REPLICATE,
                                                         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
 
@@ -162,7 +181,7 @@ class CropMaker:
         crop_in_frame = np.array([[scale * np.cos(roll), -scale * np.sin(roll), x / HALF_MM],
                                   [scale * np.sin(roll), scale * np.cos(roll), y / HALF_MM]])
         crop_to_picture = compose_affine(to_picture, crop_in_frame)
-        picture = self._warp(rng, faces.images[i], compose_affine(crop_to_picture, pixel_to_ndc(self.size)))
+        picture = self._warp(rng, faces.images[i], compose_affine(crop_to_picture, self.to_ndc))
         residual = invert_affine(crop_in_frame)
         points = invert_affine(crop_to_picture)
         row[FIELDS["identity"]], row[FIELDS["expression"]] = faces.identity[i], faces.expression[i]
@@ -200,7 +219,7 @@ class CropMaker:
             roll = rng.uniform(1.7, 4.5)
         crop_in_frame = np.array([[scale * np.cos(roll), -scale * np.sin(roll), shift * np.cos(angle)],
                                   [scale * np.sin(roll), scale * np.cos(roll), shift * np.sin(angle)]])
-        matrix = compose_affine(compose_affine(faces.frames[i], crop_in_frame), pixel_to_ndc(self.size))
+        matrix = compose_affine(compose_affine(faces.frames[i], crop_in_frame), self.to_ndc)
         return degrade(rng, self._warp(rng, faces.images[i], matrix)), row
 
     def _finish(self, rng, picture, row):
@@ -209,7 +228,7 @@ class CropMaker:
             row = mirror_labels(row, self.identity_map, self.expression_swap)
         if self.clean:
             return picture, row
-        points = (row[FIELDS["landmarks"]].reshape(68, 2) * [1, -1] + 1) * self.size / 2 - 0.5
+        points = self.field.to_pixels(row[FIELDS["landmarks"]].reshape(68, 2), self.size)
         r = rng.random()
         if r < 0.2:
             picture = self._occlude(rng, picture)

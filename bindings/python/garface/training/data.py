@@ -62,9 +62,29 @@ def pixel_to_ndc(size):
     return np.array([[2 / size, 0, 1 / size - 1], [0, -2 / size, 1 - 1 / size]], np.float64)
 
 
-def warped(picture, frame, size, border=cv2.BORDER_REPLICATE):
-    """The aligned frame of a picture, [size,size] or [size,size,3]; frame maps its NDC to pixels. Pre-filtered when it shrinks."""
-    matrix = compose_affine(frame, pixel_to_ndc(size))
+@dataclass(frozen=True)
+class Field:
+    """The square part of the aligned frame that a network looks at, in the frame's NDC: half its side, and the height of its centre."""
+    half: float = 1.0
+    centre_y: float = 0.0
+
+    def from_pixels(self, size):
+        """2x3 affine from pixels of a picture of the field to the frame's NDC."""
+        return compose_affine(np.array([[self.half, 0, 0], [0, self.half, self.centre_y]]), pixel_to_ndc(size))
+
+    def to_pixels(self, points, size):
+        """Points (x, y) [..., 2] in the frame's NDC -> pixels."""
+        m = invert_affine(self.from_pixels(size))
+        return points @ m[:, :2].T + m[:, 2]
+
+
+WHOLE = Field()
+
+
+def warped(picture, frame, size, border=cv2.BORDER_REPLICATE, field=WHOLE):
+    """The field of the aligned frame of a picture, [size,size] or [size,size,3]; frame maps its NDC to pixels. Pre-filtered when it
+    shrinks."""
+    matrix = compose_affine(frame, field.from_pixels(size))
     shrink = np.hypot(matrix[0, 0], matrix[1, 0])
     if shrink > 1.2:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.4 * shrink)

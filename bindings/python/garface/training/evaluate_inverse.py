@@ -20,20 +20,21 @@ from .normals import HeadModel
 from .inverse_losses import Geometry, interocular
 
 
-def crop(photo, frame, size):
-    """Aligned crop [1,3,S,S] in [-1,1]; frame maps aligned NDC to photo pixels."""
-    return torch.from_numpy(warped(photo, frame, size)).permute(2, 0, 1)[None].float() / 127.5 - 1
+def crop(photo, frame, network):
+    """What the network looks at, [1,3,S,S] in [-1,1]; frame maps aligned NDC to photo pixels."""
+    picture = warped(photo, frame, network.description["input_size"], field=network.field)
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def read(network, geometry, photo, frame, passes):
-    """Per pass (landmarks, projected landmarks) in photo pixels and the face logit."""
-    found = []
-    for _ in range(passes):
+    """Per pass (landmarks, projected landmarks) in photo pixels and the face logit; the last is the close-up's, if the file has one."""
+    found, readers = [], [network] * passes + [network.close_up] * bool(network.close_up)
+    for reader in readers:
         with torch.no_grad():
-            out = network(crop(photo, frame, network.description["input_size"]))
+            out = reader(crop(photo, frame, reader))
             projected = geometry.project(out["identity"], out["expression"], out["pose"])[0].numpy()
         direct = out["landmarks"][0].numpy().reshape(68, 2)
-        found.append([p @ frame[:, :2].T + frame[:, 2] for p in (direct, projected)] + [float(out["face"])])
+        found.append([p @ frame[:, :2].T + frame[:, 2] for p in (direct, projected)] + [float(out["face"]) if "face" in out else found[-1][2]])
         frame = compose_affine(frame, aligned_frame(out["pose"][0].numpy()))
     return found
 
@@ -73,10 +74,10 @@ def main(argv=None):
     geometry = Geometry(head)
     data = np.load(os.path.join(a.photos, "landmarks68.npz"))
     step = max(1, len(data["names"]) // a.count)
-    names, truth = [str(n) for n in data["names"]][::step], data["landmarks"][::step].astype(np.float64)
+    photos, truth = [str(n) for n in data["names"]][::step], data["landmarks"][::step].astype(np.float64)
     detector = load_network(a.detector, "face-detector") if a.detector else None
     results, by_detector, matched, shown = [], [], [], []
-    for name, points in zip(names, truth):
+    for name, points in zip(photos, truth):
         photo = np.ascontiguousarray(cv2.imread(os.path.join(a.photos, name))[:, :, ::-1])
         results.append(read(network, geometry, photo, box_frame(points, head, rng), a.passes))
         if len(shown) < 40:
@@ -90,12 +91,13 @@ def main(argv=None):
             best = max(near, key=lambda f: f[4])
             by_detector.append(read(network, geometry, photo, frame_to_picture(best[:2], best[2], best[3]), a.passes))
             matched.append(points)
-    for k in range(a.passes):
-        summary(f"annotation box, pass {k + 1}", [r[k] for r in results], truth)
+    names = [f"pass {k + 1}" for k in range(a.passes)] + ["close-up"] * bool(network.close_up)
+    for k, name in enumerate(names):
+        summary(f"annotation box, {name}", [r[k] for r in results], truth)
     if detector is not None:
         print(f"detector finds {len(matched)} of {len(truth)} faces at threshold 0.3")
-        for k in range(a.passes):
-            summary(f"detector, pass {k + 1}", [r[k] for r in by_detector], np.stack(matched))
+        for k, name in enumerate(names):
+            summary(f"detector, {name}", [r[k] for r in by_detector], np.stack(matched))
     print(f"face logit positive: {100 * np.mean([r[-1][2] > 0 for r in results]):.1f} %")
     if a.sheet:
         shown = shown[:len(shown) // 8 * 8]

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from . import runs
-from .convnets import FaceDetector, PlainNetwork, load_inverse
+from .convnets import CLOSE_UP_PREFIX, FaceDetector, PlainNetwork, load_inverse
+from .data import WHOLE, warped
 from .networks import load_gar, read_weight_file
 from .normals import HeadModel
 from .renders import load_renders
@@ -37,7 +38,7 @@ def save_network(network, path, dtype=torch.float16, **extra):
 
 def load_network(path, *kinds):
     """Read a file written by `save_network` as a `PlainNetwork`; ValueError unless it is of one of the kinds (default: both)."""
-    return PlainNetwork(*read_weight_file(path, *kinds or ("inverse-network", "face-detector")))
+    return PlainNetwork(*read_weight_file(path, *kinds or ("inverse-network", "close-up-network", "face-detector")))
 
 
 def write_cases(path, out):
@@ -74,13 +75,14 @@ def export_gar(checkpoint, out, normal_sampling):
     export_gar_network(load_gar(checkpoint)[0], out, normal_sampling)
 
 
-def deviations(network, size, renders, head):
-    """Root mean square errors of identity and expression on a file of renders, as entries of a network's description.
-
-    network: crops [N,3,size,size] -> outputs by name.
-    """
+def deviations(network, renders, head):
+    """Root mean square errors of identity and expression of a `PlainNetwork` on a file of renders, as entries of its description."""
     faces, _ = load_renders(renders, HeadModel(head))
-    x = np.stack([cv2.resize(p, (size,) * 2, interpolation=cv2.INTER_AREA) for p in faces.images])
+    size = network.description["input_size"]
+    if network.field == WHOLE:
+        x = np.stack([cv2.resize(p, (size,) * 2, interpolation=cv2.INTER_AREA) for p in faces.images])
+    else:
+        x = np.stack([warped(p, f, size, field=network.field) for p, f in zip(faces.images, faces.frames)])
     x, found = to_input(x), {"identity": [], "expression": []}
     with torch.no_grad():
         for i in range(0, len(x), 64):
@@ -91,13 +93,24 @@ def deviations(network, size, renders, head):
             for k, v in found.items()}
 
 
-def export_inverse(checkpoint, out, renders=None, head=None):
+def with_close_up(network, close_up):
+    """(tensors, description) of an inverse network's file that holds a close-up network, too; both are `PlainNetwork`s."""
+    tensors = {k: v for k, v in network.tensors.items() if not k.startswith(CLOSE_UP_PREFIX)}
+    return (tensors | {CLOSE_UP_PREFIX + k: v for k, v in close_up.tensors.items()},
+            network.description | {"close_up": close_up.description})
+
+
+def export_inverse(checkpoint, out, renders=None, head=None, close_up=None):
     if checkpoint.endswith(".safetensors"):
-        network = load_network(checkpoint, "inverse-network")
-        found = deviations(network, network.description["input_size"], renders, head) if renders else {}
-        return save(network.tensors, network.description | found, out)
-    network = load_inverse(checkpoint).eval()
-    save_network(network, out, **(deviations(network, network.size, renders, head) if renders else {}))
+        network = load_network(checkpoint, "inverse-network", "close-up-network")
+    else:
+        trained = load_inverse(checkpoint).eval()
+        with torch.no_grad():
+            network = PlainNetwork(trained.folded(), trained.description())
+    tensors, about = network.tensors, network.description
+    if close_up:
+        tensors, about = with_close_up(network, load_network(close_up, "close-up-network"))
+    save(tensors, about | (deviations(network, renders, head) if renders else {}), out)
 
 
 def export_detector(checkpoint, out, threshold):
@@ -116,6 +129,7 @@ def main(argv=None):
     parser.add_argument("--renders", help="renders the inverse network was not trained on (see garface.training.renders): its errors "
                         "there tell the library how far to believe it")
     parser.add_argument("--head", help="head model (.npz) of the renders")
+    parser.add_argument("--close-up", help="weight file of a close-up network (of train-inverse --close-up) that joins the inverse network's")
     parser.add_argument("--cases", help="also write inputs, outputs and gradients to compare another implementation with")
     a = parser.parse_args(argv)
     if a.kind == "gar":
@@ -123,7 +137,7 @@ def main(argv=None):
     elif a.kind == "inverse":
         if a.renders and not a.head:
             parser.error("--renders needs --head")
-        export_inverse(a.checkpoint, a.out, a.renders, a.head)
+        export_inverse(a.checkpoint, a.out, a.renders, a.head, a.close_up)
     else:
         export_detector(a.checkpoint, a.out, a.threshold)
     if a.cases and a.kind != "gar":

@@ -38,25 +38,25 @@ def measure(out, labels, geometry):
     return {k: float(v) for k, v in result.items()}
 
 
-def _tile(image, face, points):
+def _tile(image, face, points, field):
     canvas = cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
     if not face:
         cv2.putText(canvas, "no face", (6, TILE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, TRUTH, 1, cv2.LINE_AA)
         return canvas
     for ndc, colour in points:
-        for x, y in (ndc * [1, -1] + 1) * TILE / 2 - 0.5:
+        for x, y in field.to_pixels(ndc, TILE):
             cv2.circle(canvas, (int(round(16 * x)), int(round(16 * y))), 18, colour, -1, cv2.LINE_AA, 4)
     return canvas
 
 
-def write(path, images, labels, out, geometry):
+def write(path, images, labels, out, geometry, field):
     """Crops with their true points (green), the landmark head's (yellow) and the model's (red); the face score."""
     model = geometry.project(out["identity"], out["expression"], out["pose"]).numpy()
     tiles = []
     for i in range(min(COLUMNS * ROWS, len(images))):
         points = [(labels[i, FIELDS["landmarks"]].reshape(68, 2), TRUTH), (model[i], MODEL),
                   (out["landmarks"][i].reshape(68, 2).numpy(), DIRECT)]
-        tile = _tile(images[i], labels[i, FIELDS["face"]][0] > 0.5, points)
+        tile = _tile(images[i], labels[i, FIELDS["face"]][0] > 0.5, points, field)
         score = torch.sigmoid(out["face"][i, 0]).item()
         cv2.putText(tile, f"{score:.2f}", (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, DIRECT, 1, cv2.LINE_AA)
         tiles.append(tile)

@@ -5,6 +5,7 @@ usage: python -m garface.training.renders --gar EMA.pt --head HEAD.npz --portrai
 import argparse
 import time
 
+import cv2
 import numpy as np
 import torch
 
@@ -69,13 +70,21 @@ def render(gar, head, sampler, count, seed, batch=32):
     return dict(zip(("image", "w", "identity", "expression", "yaw", "pitch"), (np.concatenate(p) for p in zip(*parts))))
 
 
+def _at_one_size(files):
+    """Pictures of several files, enlarged to the size of the largest."""
+    size = max(f.shape[1] for f in files)
+    return np.concatenate([f if f.shape[1] == size else np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_LINEAR) for p in f])
+                           for f in files])
+
+
 def load_renders(path, head):
     """(`FaceSet`, w [N,L] or None); `path` may name several files, joined by commas. w is NaN where a file does not know it.
 
     Files of `turned` know no w: they show photos, whose identity is a fit's.
     """
     files = [np.load(p) for p in path.split(",")]
-    data = {k: np.concatenate([f[k] for f in files]) for k in ("image", "identity", "expression", "yaw", "pitch")}
+    data = {k: np.concatenate([f[k] for f in files]) for k in ("identity", "expression", "yaw", "pitch")}
+    data["image"] = _at_one_size([f["image"] for f in files])
     sizes = {f["w"].shape[1] for f in files if "w" in f.files}
     if len(sizes) > 1:
         raise ValueError(f"{path}: their w have {sorted(sizes)} numbers: they come from several renderers")

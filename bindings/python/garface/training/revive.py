@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from .convnets import SLOPE, ConvSpec, InverseNetwork, features
+from .data import Field
 from .export import load_network
 
 
@@ -47,10 +48,11 @@ def _wider(channels, width):
     return max(channels, int(round(channels * width / 8)) * 8)
 
 
-def revive(path, images, width=1.0, latent=None, seed=0):
+def revive(path, images, width=1.0, latent=None, seed=0, field=None):
     """The `InverseNetwork` of a weight file; `images` [n,3,S,S] in [-1,1] are crops of the kind that training shows.
 
-    width: channels as a multiple of the file's. Another `latent` leaves the w head untrained.
+    width: channels as a multiple of the file's. Another `latent` leaves the w head untrained. Crops of another size or field than the
+    file's: what reads the last map begins untrained.
     """
     plain = load_network(path, "inverse-network")
     tensors, about = plain.tensors, plain.description
@@ -58,7 +60,9 @@ def revive(path, images, width=1.0, latent=None, seed=0):
     layers = about["layers"]
     specs = [ConvSpec(_wider(l["out"], width), l["stride"], l["level"]) for l in layers]
     trunk = [_wider(n, width) for n in about["trunk"]]
-    network = InverseNetwork(latent or about["latent_size"], specs, about["input_size"], trunk)
+    size, before = images.shape[-1], Field(**about.get("field", {}))
+    field = field or before
+    network = InverseNetwork(latent or about["latent_size"], specs, size, trunk, field)
     channels = [_Copies(l["out"], s.out, rng) for l, s in zip(layers, specs)]
     side = about["input_size"]
     for l in layers:
@@ -66,10 +70,11 @@ def revive(path, images, width=1.0, latent=None, seed=0):
     levels = [c for c, l in zip(channels, layers) if l["level"]]
     blocks = [c for c in levels for _ in range(2)] + [channels[-1]]
     read = _Joined(blocks, [1] * (2 * len(levels)) + [side * side])
+    same = size == about["input_size"] and field == before
     hidden = [_Copies(a, b, rng) for a, b in zip(about["trunk"], trunk)]
     with torch.no_grad():
         _set_stack(network, tensors, channels, images)
-        _set_trunk(network, tensors, read, hidden, images)
+        _set_trunk(network, tensors, read if same else None, hidden, images)
         _set_heads(network, tensors, hidden[-1])
     return network
 
@@ -99,8 +104,9 @@ def _set_trunk(network, tensors, read, hidden, images):
     y = features(*network.stack(images))
     _set_norm(network.feature_norm, y, torch.zeros(y.shape[1]), 0)
     for j, (linear, norm) in enumerate(zip(network.trunk, network.trunk_norms)):
-        weight = hidden[j].outputs(tensors[f"trunk.{j}.weight"])
-        linear.weight.copy_((read if j == 0 else hidden[j - 1]).inputs(weight))
+        if j or read:
+            weight = hidden[j].outputs(tensors[f"trunk.{j}.weight"])
+            linear.weight.copy_((hidden[j - 1] if j else read).inputs(weight))
         bias, y = hidden[j].outputs(tensors[f"trunk.{j}.bias"]), linear(y)
         _set_norm(norm, y, bias, 0)
         y = F.leaky_relu(y + bias, SLOPE)

@@ -197,7 +197,9 @@ class SceneMaker:
         self._bank = list(bank)
 
     def banked(self, rng, size):
-        """A piece of an earlier background, turned at random; cheaper than a new one."""
+        """A piece of an earlier background, turned at random; cheaper than a new one. Enlarged, if `size` is more than they have."""
+        if size > PATCH:
+            return cv2.resize(self.banked(rng, PATCH), (size, size), interpolation=cv2.INTER_LINEAR)
         if len(self._bank) < self.BANK or rng.random() < 0.02:
             made = self.background(rng, PATCH)
             if len(self._bank) < self.BANK:

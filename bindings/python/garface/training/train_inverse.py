@@ -28,7 +28,7 @@ import torch
 from . import curves, distributed, inverse_sheet, runs
 from .convnets import InverseNetwork, load_inverse
 from .crop_pool import CropPool, LocalSource, PoolPlan, ProcessSource
-from .crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER, CropMaker, mirror_labels
+from .crops import CLOSE_UP, CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER, WHOLE_FRAME, CropMaker, mirror_labels
 from .data import load_crops, load_portraits, training_crops, training_portraits, validation_crops
 from .export import load_network
 from .eyelids import shut_eyes_repeated
@@ -42,14 +42,19 @@ from .teacher import RenderMatch, Teacher
 from .train_detector import average, to_input
 
 MIX = {PORTRAIT: 0.17, CROP: 0.34, RENDER: 0.42, NEGATIVE: 0.07}
+CLOSE_UP_MIX = {PORTRAIT: 0.23, CROP: 0.42, RENDER: 0.35}      # what is no face, another has said before
 FALSE_ALARMS = 300
 CALIBRATION = 512      # crops that set a revived network's normalisation
+
+
+def framing(arguments):
+    return CLOSE_UP if arguments.close_up else WHOLE_FRAME
 
 
 def load_sets(arguments):
     """(head, portraits, crops, (renders or None, their w or None))"""
     head = HeadModel(arguments.head)
-    portraits = load_portraits(arguments.portraits, arguments.cache)
+    portraits = load_portraits(arguments.portraits, arguments.cache, framing(arguments).portrait_size)
     crops = load_crops(arguments.crops, arguments.cache)
     renders = load_renders(arguments.renders, head) if arguments.renders else (None, None)
     return head, portraits, crops, renders
@@ -76,25 +81,26 @@ def chunk_maker(arguments, sets=None):
     """The function that makes chunk k of a run; `sets` as from `load_sets`, read again where not given."""
     head, portraits, crops, (renders, w) = sets or load_sets(arguments)
     exact = np.zeros(len(renders or ())) if w is None else ~np.isnan(w[:, 0])
-    maker = CropMaker(training_portraits(portraits), crops_to_draw(crops, head), renders, backgrounds(arguments), head, exact=exact)
+    maker = CropMaker(training_portraits(portraits), crops_to_draw(crops, head), renders, backgrounds(arguments), head,
+                      framing(arguments), exact)
     if arguments.detector:
         maker.mine(np.random.default_rng([arguments.seed, 0]), load_network(arguments.detector, "face-detector"), FALSE_ALARMS)
 
     def make(number):
-        return maker.numbered(arguments.seed, number, arguments.chunk, MIX)
+        return maker.numbered(arguments.seed, number, arguments.chunk, CLOSE_UP_MIX if arguments.close_up else MIX)
     return make
 
 
 def initial_network(arguments, latent, sets):
-    """A new network, or that of --initial: a checkpoint, or a weight file, whose normalisation four chunks of crops set."""
-    path = arguments.initial
+    """A new network, or that of --initial: a checkpoint, or a weight file, whose normalisation a few chunks of crops set."""
+    path, shown = arguments.initial, framing(arguments)
     if not path:
-        return InverseNetwork(latent)
+        return InverseNetwork(latent, size=shown.size, field=shown.field)
     if not path.endswith(".safetensors"):
         return load_inverse(path, latent)
     make = chunk_maker(arguments, sets)
     images = to_input(np.concatenate([make(k)[0] for k in range(max(1, CALIBRATION // arguments.chunk))]))
-    return revive(path, images, arguments.width, latent, arguments.seed)
+    return revive(path, images, arguments.width, latent, arguments.seed, shown.field)
 
 
 def principal_landmarks(labels):
@@ -241,7 +247,7 @@ class Reporter:
             curves.record(os.path.join(self.folder, "held_out.jsonl"), t.step, found)
             curves.draw(os.path.join(self.folder, "curves.jsonl"), os.path.join(self.folder, "curves.png"))
             curves.draw(os.path.join(self.folder, "held_out.jsonl"), os.path.join(self.folder, "held_out.png"))
-            inverse_sheet.write(os.path.join(self.folder, "sample.png"), images, labels, out, geometry)
+            inverse_sheet.write(os.path.join(self.folder, "sample.png"), images, labels, out, geometry, t.network.field)
         self.since += time.time() - since
 
     def _geometry(self):
@@ -258,7 +264,7 @@ def held_out_crops(arguments, head, portraits, crops, count):
     if not len(test) or not len(people):
         raise ValueError("no face is left to validate on: every fifteenth portrait (number % 15 == 7) and the crops of every "
                          "twentieth person (person % 20 == 3) are kept for it")
-    maker = CropMaker(test, people, None, backgrounds(arguments), head)
+    maker = CropMaker(test, people, None, backgrounds(arguments), head, framing(arguments))
     return maker.chunk(np.random.default_rng(7), count, {PORTRAIT: 0.45, CROP: 0.45, NEGATIVE: 0.1})
 
 
@@ -335,6 +341,8 @@ def main(argv=None):
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="folder for checkpoints")
     parser.add_argument("--renders", help="renders with known parameters (see garface.training.renders)")
+    parser.add_argument("--close-up", action="store_true", help="a network that reads faces again, larger, where another has placed "
+                        "them: it sees little more than the face, nearly aligned")
     parser.add_argument("--gar", help="averaged checkpoint of train_gar: its encoder teaches w on the portraits")
     parser.add_argument("--render-weight", type=float, default=0.0,
                         help="weight of the match between photo and render of the predicted w on --lanes photos a step (with "

@@ -1,0 +1,94 @@
+import Glibc
+import Inversion
+import Numerics
+import Testing
+
+@Suite struct CloseUpTests {
+    private static let file = "close_up.random.safetensors"
+    /// A reading before, of the inverse network in the same file.
+    private let estimate: InverseEstimate
+
+    init() throws {
+        let network = try InverseNetwork<Float>(file: resource(Self.file))
+        let input: Tensor<Float> = try resource("inverse.random.cases.safetensors").tensor("input")
+        var read = try network.run(input, context: network.context())
+        (read.roll, read.logScale, read.tx, read.ty) = (0.2, 0.1, 12, -7)
+        estimate = read
+    }
+
+    /// Against PyTorch, from the same file; what the close-up does not read stays.
+    @Test(arguments: ConvolutionPath.available)
+    func agrees(path: ConvolutionPath) throws {
+        let closeUp = try #require(try InverseNetwork<Float>(file: resource(Self.file), path: path).closeUp)
+        let cases = try resource("close_up.random.cases.safetensors")
+        func expected(_ name: String) throws -> [Double] { try (cases.tensor("output." + name) as Tensor<Double>).array }
+        let again = try closeUp.run(cases.tensor("input"), after: estimate, context: closeUp.context())
+        #expect(relativeError(again.identity, try expected("identity")) < 1e-4)
+        #expect(relativeError(again.expression, try expected("expression").map { max(0, min(1, $0)) }) < 1e-4)
+        let pose = try expected("pose")
+        #expect(relativeError([again.yaw, again.pitch, again.roll], Array(pose[0..<3])) < 1e-4)
+        #expect(relativeError([again.logScale, again.tx, again.ty], [max(-1.5, min(1.5, pose[3])), pose[4], pose[5]]) < 1e-4)
+        #expect(relativeError(again.landmarks, try expected("landmarks")) < 1e-4)
+        #expect(relativeError(again.landmarkSigma.map { log($0) }, try expected("landmark_log_sigma")) < 1e-4)
+        #expect(again.wOffset == estimate.wOffset && again.faceLogit == estimate.faceLogit)
+    }
+
+    @Test func deviationsAreThoseOfTheLastReader() throws {
+        #expect(try InverseNetwork<Float>(file: resource(Self.file)).identityDeviation == [Double](repeating: 0.5, count: 80))
+        let plain = try InverseNetwork<Float>(file: resource("inverse.random.safetensors"))
+        #expect(plain.closeUp == nil && plain.identityDeviation == nil)
+    }
+
+    /// The field is the part of the frame that the file names, turned with it.
+    @Test func fieldFollowsTheFrame() throws {
+        let closeUp = try #require(try InverseNetwork<Float>(file: resource(Self.file)).closeUp)
+        let frame = Similarity(centreX: 210, centreY: 180, size: 300, roll: 0.4)
+        let field = closeUp.field(of: frame)
+        for (x, y) in [(0.0, 0.0), (1, 1), (-1, 0.5)] {
+            let inField = field.photo(x: x, y: y), inFrame = frame.photo(x: 0.7 * x, y: 0.7 * y - 0.2)
+            #expect(abs(inField.u - inFrame.u) < 1e-9 && abs(inField.v - inFrame.v) < 1e-9)
+        }
+    }
+
+    /// The frame moves to where the reading before puts the head, on request alone, and not out of the photo.
+    @Test func framesMove() throws {
+        let photo = try RGBImage(width: 160, height: 120, pixels: (0..<160 * 120 * 3).map { UInt8(truncatingIfNeeded: $0 &* 37 / 11) })
+        let frame = Similarity(centreX: 80, centreY: 60, size: 90)
+        let aligner = try Aligner(InverseNetwork<Float>(file: resource(Self.file)))
+        let still = try aligner.closeUp(photo, frame, estimate, moving: false)
+        #expect(still.frame == frame && still.estimate.identity != estimate.identity)
+        let moved = try aligner.closeUp(photo, frame, estimate, moving: true)
+        let expected = frame.composed(roll: 0.2, logScale: 0.1, tx: 12, ty: -7, halfMM: 115, centreYMM: 5)
+        #expect(moved.frame == expected && moved.estimate.identity != still.estimate.identity)
+        var misled = estimate
+        misled.tx = 1e7
+        #expect(try aligner.closeUp(photo, frame, misled, moving: true).frame == frame)
+        let without = try Aligner(InverseNetwork<Float>(file: resource("inverse.random.safetensors")))
+        let same = try without.closeUp(photo, frame, estimate, moving: true)
+        #expect(same.frame == frame && same.estimate.identity == estimate.identity)
+    }
+
+    @Test func refusesWrongFiles() throws {
+        func kind(_ from: String, _ to: String, drop: String? = nil) throws -> GarfaceError.Kind? {
+            let file = try altered(
+                Self.file,
+                metadata: { text in
+                    guard let range = text.ranges(of: from).last else {
+                        Issue.record("metadata has no \(from)")
+                        return text
+                    }
+                    return text.replacingCharacters(in: range, with: to)
+                }, drop: drop)
+            return errorKind { _ = try InverseNetwork<Float>(file: file) }
+        }
+        #expect(try kind("\"version\": 1", "\"version\": 1") == nil)
+        #expect(try kind("\"half\": 0.7", "\"half\": 0") == .malformedFile)
+        #expect(try kind("\"centre_y\": -0.2", "\"centre_y\": \"low\"") == .malformedFile)
+        #expect(try kind("\"field\"", "\"yield\"") == .malformedFile)
+        #expect(try kind("close-up-network", "inverse-network") == .wrongModelKind)
+        #expect(try kind("\"version\": 1", "\"version\": 2") == .wrongModelKind)
+        #expect(try kind("\"input_size\": 28", "\"input_size\": 48") == .malformedFile)
+        #expect(try kind("\"identity\": [80]", "\"identity\": [79]") == .malformedFile)
+        #expect(try kind("\"version\": 1", "\"version\": 1", drop: "close_up.layers.1.bias") == .malformedFile)
+    }
+}

@@ -1,0 +1,92 @@
+/* An iteration of a fit asks for no memory: a longer fit makes as many requests as a shorter one. This program's own malloc
+ * stands in front of the C library's, for the library, too. argv: working folder, then the sample photo. */
+#include <garface.h>
+#include <ctype.h>
+#include <stdatomic.h>
+
+#include "check.h"
+
+static atomic_long requests;
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size) {
+    atomic_fetch_add(&requests, 1);
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+    atomic_fetch_add(&requests, 1);
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size) {
+    atomic_fetch_add(&requests, 1);
+    return __libc_realloc(old, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+    atomic_fetch_add(&requests, 1);
+    return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **out, size_t alignment, size_t size) {
+    atomic_fetch_add(&requests, 1);
+    *out = __libc_memalign(alignment, size);
+    return *out ? 0 : 12;
+}
+
+/* The standard schedule with so many iterations in every stage. */
+static void schedule_of(gar_renderer_kind renderer, int iterations, char *out, size_t capacity) {
+    static char standard[1 << 16];
+    size_t count;
+    CHECK(gar_schedule_get_json(renderer, standard, sizeof standard, &count) == GAR_OK);
+    const char *key = "\"iterations\":";
+    size_t at = 0;
+    for (const char *s = standard; *s && at + 32 < capacity;) {
+        if (strncmp(s, key, strlen(key)) != 0) {
+            out[at++] = *s++;
+            continue;
+        }
+        for (s += strlen(key); *s == ' ' || isdigit((unsigned char)*s);) s++;
+        at += (size_t)sprintf(out + at, "%s%d", key, iterations);
+    }
+    out[at] = 0;
+}
+
+/* Requests of a run, every stage with so many iterations. */
+static long requests_of(gar_fit *fit, gar_renderer_kind renderer, int iterations) {
+    static char schedule[1 << 16];
+    schedule_of(renderer, iterations, schedule, sizeof schedule);
+    const long before = atomic_load(&requests);
+    CHECK(gar_fit_run(fit, schedule, NULL, NULL) == GAR_OK);
+    return atomic_load(&requests) - before;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) return 2;
+    gar_models *models;
+    gar_image *photo;
+    CHECK(gar_models_load(NULL, &models) == GAR_OK);
+    CHECK(gar_image_load(argv[2], &photo) == GAR_OK);
+    const gar_renderer_kind renderers[] = {GAR_RENDERER_GAR, GAR_RENDERER_SH};
+    for (int k = 0; k < 2; k++) {
+        gar_options options;
+        gar_options_init(&options);
+        options.renderer = renderers[k];
+        gar_fit *fit;
+        CHECK(gar_fit_create(models, photo, &options, &fit) == GAR_OK);
+        CHECK(atomic_load(&requests) > 100);      /* it does stand in front */
+        requests_of(fit, renderers[k], 2);
+        const long few = requests_of(fit, renderers[k], 3), many = requests_of(fit, renderers[k], 13);
+        printf("requests for memory, renderer %d: %ld in stages of 3 iterations, %ld of 13\n", (int)renderers[k], few, many);
+        CHECK(many == few);
+        gar_fit_release(fit);
+    }
+    gar_image_release(photo);
+    gar_models_release(models);
+    return check_report("allocations");
+}
