@@ -45,7 +45,7 @@ extension RasterBuffer {
                         pixels: count, ids: ids, barycentrics: single(barycentrics), triangles: triangles.baseAddress,
                         attributes: single(attributes), vertices: single(vertices))
                     garface_interpolate_backward(
-                        &n, single(dMap), first ? dAttributes.map(single) : nil, second ? dVertices.map(single) : nil)
+                        &n, single(dMap), singleOrNil(first ? dAttributes : nil), singleOrNil(second ? dVertices : nil))
                     return
                 }
                 interpolateBackwardKernel(
@@ -60,6 +60,9 @@ extension RasterBuffer {
 func single<T>(_ p: UnsafePointer<T>) -> UnsafePointer<Float> { UnsafeRawPointer(p).assumingMemoryBound(to: Float.self) }
 func single<T>(_ p: UnsafeMutablePointer<T>) -> UnsafeMutablePointer<Float> {
     UnsafeMutableRawPointer(p).assumingMemoryBound(to: Float.self)
+}
+func singleOrNil<T>(_ p: UnsafeMutablePointer<T>?) -> UnsafeMutablePointer<Float>? {
+    UnsafeMutableRawPointer(p)?.assumingMemoryBound(to: Float.self)
 }
 
 @_specialize(where T == Float)
