@@ -245,15 +245,18 @@ public final class Aligner<T: Scalar> {
         return (frame, estimate)
     }
 
-    /// The face read again by the close-up network, in the frame that it was read in, or, with `moving`, in the one that this reading
-    /// puts it in; as before where there is no such network.
+    /// The mean of an estimate and of what the close-up network reads in its frame, or, with `moving`, in the frame that the estimate
+    /// puts the head in; the estimate as it is where there is no such network.
+    ///
+    /// The two networks err differently: their mean is nearer to the truth than either.
     public func closeUp(
         _ image: RGBImage, _ frame: Similarity, _ estimate: InverseEstimate, moving: Bool
     ) throws -> (frame: Similarity, estimate: InverseEstimate) {
         guard let network = network.closeUp, let (context, crop) = closeUpMemory else { return (frame, estimate) }
-        let frame = moving ? moved(frame, estimate, in: image) ?? frame : frame
-        warp(image, network.field(of: frame), into: crop)
-        return (frame, try network.run(crop, after: estimate, context: context))
+        let place = moving ? moved(frame, estimate, in: image) ?? frame : frame
+        warp(image, network.field(of: place), into: crop)
+        let again = try network.run(crop, after: estimate, context: context)
+        return (place, again.averaged(in: place, with: estimate, in: frame))
     }
 
     /// The frame of the head that an estimate sees in another; nil for one that shows next to nothing of the photo: the network was misled.

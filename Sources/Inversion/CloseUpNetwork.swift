@@ -9,8 +9,6 @@ public final class CloseUpNetwork<T: Scalar>: @unchecked Sendable {
     public var inputSize: Int { reader.inputSize }
     /// The square that it is shown, in NDC of the aligned frame: half its side, and the height of its centre.
     public let half, centreY: Double
-    /// As those of `InverseNetwork`.
-    public let identityDeviation, expressionDeviation: [Double]?
     let reader: CropReader<T>
 
     init(_ network: NetworkFile, identityCount: Int, expressionCount: Int, path: ConvolutionPath) throws {
@@ -22,7 +20,6 @@ public final class CloseUpNetwork<T: Scalar>: @unchecked Sendable {
         self.half = half
         self.centreY = centreY
         let heads = InverseEstimate.headSizes(identity: identityCount, expression: expressionCount)
-        (identityDeviation, expressionDeviation) = try network.deviations(identity: identityCount, expression: expressionCount)
         reader = try CropReader(network, heads: heads, path: path)
     }
 

@@ -31,6 +31,26 @@ public struct InverseEstimate: Sendable {
         }
         return rows
     }
+    /// The mean of two readings of one face: this one, of a crop in `frame`, and one of a crop in `itsFrame`, which put the head upright
+    /// and centred into `frame` if that is another. Look and certainty that there is a face are its.
+    func averaged(in frame: Similarity, with other: InverseEstimate, in itsFrame: Similarity) -> InverseEstimate {
+        var mean = other
+        func half(_ a: Double, _ b: Double) -> Double { (a + b) / 2 }
+        mean.identity = zip(identity, other.identity).map(half)
+        mean.expression = zip(expression, other.expression).map(half)
+        (mean.yaw, mean.pitch) = (half(yaw, other.yaw), half(pitch, other.pitch))
+        let left = frame == itsFrame ? 1.0 : 0
+        (mean.roll, mean.logScale) = (half(roll, left * other.roll), half(logScale, left * other.logScale))
+        (mean.tx, mean.ty) = (half(tx, left * other.tx), half(ty, left * other.ty))
+        for k in 0..<68 {
+            let p = itsFrame.photo(x: other.landmarks[2 * k], y: other.landmarks[2 * k + 1]), q = frame.ndc(u: p.u, v: p.v)
+            mean.landmarks[2 * k] = half(landmarks[2 * k], q.x)
+            mean.landmarks[2 * k + 1] = half(landmarks[2 * k + 1], q.y)
+            mean.landmarkSigma[k] = half(landmarkSigma[k], other.landmarkSigma[k] * itsFrame.size / frame.size)
+        }
+        return mean
+    }
+
     /// The heads that tell of a face's geometry, and how many outputs each has.
     static func headSizes(identity: Int, expression: Int) -> [String: Int] {
         ["identity": identity, "expression": expression, "pose": 6, "landmarks": 136, "landmark_log_sigma": 68]
@@ -58,18 +78,15 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     public let wRows: Int
     public let identityCount: Int
     public let expressionCount: Int
+    /// Root mean square errors of the coefficients on pictures whose truth is known, read by both networks if there are two; nil where
+    /// the file does not say.
+    public let identityDeviation, expressionDeviation: [Double]?
     /// What reads the face once more, larger; nil where the file has none.
     public let closeUp: CloseUpNetwork<T>?
     /// The convolutional part.
     public var features: ConvolutionalNetwork<T> { reader.features }
 
     private let reader: CropReader<T>
-    private let ownDeviations: (identity: [Double]?, expression: [Double]?)
-
-    /// Root mean square errors of the coefficients on pictures whose truth is known, of whichever reads them last; nil where the file
-    /// does not say.
-    public var identityDeviation: [Double]? { closeUp == nil ? ownDeviations.identity : closeUp?.identityDeviation }
-    public var expressionDeviation: [Double]? { closeUp == nil ? ownDeviations.expression : closeUp?.expressionDeviation }
 
     /// The network that the library carries.
     public static func embedded(path: ConvolutionPath = .best) throws -> InverseNetwork<T> {
@@ -87,7 +104,8 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         wRows = try network.integer("w_rows", 1...64)
         identityCount = try network.headSize("identity")
         expressionCount = try network.headSize("expression")
-        ownDeviations = try network.deviations(identity: identityCount, expression: expressionCount)
+        identityDeviation = try network.numbers("identity_deviation", count: identityCount, 1e-3...1e3)
+        expressionDeviation = try network.numbers("expression_deviation", count: expressionCount, 1e-3...1e3)
         var heads = InverseEstimate.headSizes(identity: identityCount, expression: expressionCount)
         heads["face"] = 1
         heads["w"] = wRows * latentSize

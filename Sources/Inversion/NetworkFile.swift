@@ -116,11 +116,6 @@ struct NetworkFile {
         return size
     }
 
-    /// Root mean square errors that the file states of coefficients; nil where it does not.
-    func deviations(identity: Int, expression: Int) throws -> (identity: [Double]?, expression: [Double]?) {
-        (try numbers("identity_deviation", count: identity, 1e-3...1e3), try numbers("expression_deviation", count: expression, 1e-3...1e3))
-    }
-
     /// A tensor whose every value is a number.
     func finite<T: Scalar>(_ tensorName: String, _ shape: [Int]) throws -> Tensor<T> {
         let tensor: Tensor<T> = try file.tensor(prefix + tensorName, shape: shape)

@@ -16,6 +16,12 @@ import Testing
         estimate = read
     }
 
+    private let frame = Similarity(centreX: 80, centreY: 60, size: 90)
+
+    private func photo() throws -> RGBImage {
+        try RGBImage(width: 160, height: 120, pixels: (0..<160 * 120 * 3).map { UInt8(truncatingIfNeeded: $0 &* 37 / 11) })
+    }
+
     /// Against PyTorch, from the same file; what the close-up does not read stays.
     @Test(arguments: ConvolutionPath.available)
     func agrees(path: ConvolutionPath) throws {
@@ -33,12 +39,6 @@ import Testing
         #expect(again.wOffset == estimate.wOffset && again.faceLogit == estimate.faceLogit)
     }
 
-    @Test func deviationsAreThoseOfTheLastReader() throws {
-        #expect(try InverseNetwork<Float>(file: resource(Self.file)).identityDeviation == [Double](repeating: 0.5, count: 80))
-        let plain = try InverseNetwork<Float>(file: resource("inverse.random.safetensors"))
-        #expect(plain.closeUp == nil && plain.identityDeviation == nil)
-    }
-
     /// The field is the part of the frame that the file names, turned with it.
     @Test func fieldFollowsTheFrame() throws {
         let closeUp = try #require(try InverseNetwork<Float>(file: resource(Self.file)).closeUp)
@@ -52,20 +52,46 @@ import Testing
 
     /// The frame moves to where the reading before puts the head, on request alone, and not out of the photo.
     @Test func framesMove() throws {
-        let photo = try RGBImage(width: 160, height: 120, pixels: (0..<160 * 120 * 3).map { UInt8(truncatingIfNeeded: $0 &* 37 / 11) })
-        let frame = Similarity(centreX: 80, centreY: 60, size: 90)
+        let photo = try photo()
         let aligner = try Aligner(InverseNetwork<Float>(file: resource(Self.file)))
-        let still = try aligner.closeUp(photo, frame, estimate, moving: false)
-        #expect(still.frame == frame && still.estimate.identity != estimate.identity)
+        #expect(try aligner.closeUp(photo, frame, estimate, moving: false).frame == frame)
         let moved = try aligner.closeUp(photo, frame, estimate, moving: true)
-        let expected = frame.composed(roll: 0.2, logScale: 0.1, tx: 12, ty: -7, halfMM: 115, centreYMM: 5)
-        #expect(moved.frame == expected && moved.estimate.identity != still.estimate.identity)
+        #expect(moved.frame == frame.composed(roll: 0.2, logScale: 0.1, tx: 12, ty: -7, halfMM: 115, centreYMM: 5))
         var misled = estimate
         misled.tx = 1e7
         #expect(try aligner.closeUp(photo, frame, misled, moving: true).frame == frame)
         let without = try Aligner(InverseNetwork<Float>(file: resource("inverse.random.safetensors")))
         let same = try without.closeUp(photo, frame, estimate, moving: true)
         #expect(same.frame == frame && same.estimate.identity == estimate.identity)
+    }
+
+    /// What comes out is the mean of both readings, each point where it lies in the photo.
+    @Test(arguments: [false, true]) func readingsAreAveraged(moving: Bool) throws {
+        let photo = try photo()
+        let network = try InverseNetwork<Float>(file: resource(Self.file))
+        let closeUp = try #require(network.closeUp)
+        let (place, mean) = try Aligner(network).closeUp(photo, frame, estimate, moving: moving)
+        let crop = Tensor<Float>([1, 3, closeUp.inputSize, closeUp.inputSize])
+        warp(photo, closeUp.field(of: place), into: crop)
+        let again = try closeUp.run(crop, after: estimate, context: closeUp.context())
+        func halves(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { ($0 + $1) / 2 } }
+        #expect(relativeError(mean.identity, halves(estimate.identity, again.identity)) < 1e-12)
+        #expect(relativeError(mean.expression, halves(estimate.expression, again.expression)) < 1e-12)
+        #expect(relativeError([mean.yaw, mean.pitch], halves([estimate.yaw, estimate.pitch], [again.yaw, again.pitch])) < 1e-12)
+        // In the moved frame the reading before has the head upright and centred.
+        let before = moving ? [0, 0, 0, 0] : [estimate.roll, estimate.logScale, estimate.tx, estimate.ty]
+        let pose = [mean.roll, mean.logScale, mean.tx, mean.ty]
+        #expect(relativeError(pose, halves(before, [again.roll, again.logScale, again.tx, again.ty])) < 1e-12)
+        for k in 0..<68 {
+            func point(_ read: InverseEstimate, _ frame: Similarity) -> [Double] {
+                let p = frame.photo(x: read.landmarks[2 * k], y: read.landmarks[2 * k + 1])
+                return [p.u, p.v]
+            }
+            #expect(relativeError(point(mean, place), halves(point(estimate, frame), point(again, place))) < 1e-9)
+            func pixels(_ read: InverseEstimate, _ frame: Similarity) -> Double { read.landmarkSigma[k] * frame.size }
+            #expect(abs(pixels(mean, place) - (pixels(estimate, frame) + pixels(again, place)) / 2) < 1e-9)
+        }
+        #expect(mean.wOffset == estimate.wOffset && mean.faceLogit == estimate.faceLogit)
     }
 
     @Test func refusesWrongFiles() throws {

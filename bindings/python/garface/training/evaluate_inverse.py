@@ -27,7 +27,8 @@ def crop(photo, frame, network):
 
 
 def read(network, geometry, photo, frame, passes):
-    """Per pass (landmarks, projected landmarks) in photo pixels and the face logit; the last is the close-up's, if the file has one."""
+    """Per pass (landmarks, projected landmarks) in photo pixels and the face logit; if the file has a close-up network, its reading comes
+    after, and the mean of the last two, which is what the library takes."""
     found, readers = [], [network] * passes + [network.close_up] * bool(network.close_up)
     for reader in readers:
         with torch.no_grad():
@@ -36,6 +37,8 @@ def read(network, geometry, photo, frame, passes):
         direct = out["landmarks"][0].numpy().reshape(68, 2)
         found.append([p @ frame[:, :2].T + frame[:, 2] for p in (direct, projected)] + [float(out["face"]) if "face" in out else found[-1][2]])
         frame = compose_affine(frame, aligned_frame(out["pose"][0].numpy()))
+    if network.close_up:
+        found.append([(a + b) / 2 for a, b in zip(*found[-2:])])
     return found
 
 
@@ -91,7 +94,7 @@ def main(argv=None):
             best = max(near, key=lambda f: f[4])
             by_detector.append(read(network, geometry, photo, frame_to_picture(best[:2], best[2], best[3]), a.passes))
             matched.append(points)
-    names = [f"pass {k + 1}" for k in range(a.passes)] + ["close-up"] * bool(network.close_up)
+    names = [f"pass {k + 1}" for k in range(a.passes)] + ["close-up", "mean"] * bool(network.close_up)
     for k, name in enumerate(names):
         summary(f"annotation box, {name}", [r[k] for r in results], truth)
     if detector is not None:

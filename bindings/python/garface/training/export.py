@@ -75,20 +75,27 @@ def export_gar(checkpoint, out, normal_sampling):
     export_gar_network(load_gar(checkpoint)[0], out, normal_sampling)
 
 
-def deviations(network, renders, head):
-    """Root mean square errors of identity and expression of a `PlainNetwork` on a file of renders, as entries of its description."""
-    faces, _ = load_renders(renders, HeadModel(head))
+def _crops(faces, network):
+    """What a network sees of renders, [N,S,S,3] uint8."""
     size = network.description["input_size"]
     if network.field == WHOLE:
-        x = np.stack([cv2.resize(p, (size,) * 2, interpolation=cv2.INTER_AREA) for p in faces.images])
-    else:
-        x = np.stack([warped(p, f, size, field=network.field) for p, f in zip(faces.images, faces.frames)])
-    x, found = to_input(x), {"identity": [], "expression": []}
+        return np.stack([cv2.resize(p, (size,) * 2, interpolation=cv2.INTER_AREA) for p in faces.images])
+    return np.stack([warped(p, f, size, field=network.field) for p, f in zip(faces.images, faces.frames)])
+
+
+def deviations(network, renders, head):
+    """Root mean square errors of identity and expression of a `PlainNetwork` on a file of renders, as entries of its description; of its
+    mean with the close-up network of its file, if there is one."""
+    faces, _ = load_renders(renders, HeadModel(head))
+    readers = [r for r in (network, network.close_up) if r]
+    pictures = [to_input(_crops(faces, r)) for r in readers]
+    found = {"identity": [], "expression": []}
     with torch.no_grad():
-        for i in range(0, len(x), 64):
-            out = network(x[i:i + 64])
-            found["identity"].append(out["identity"] - torch.from_numpy(faces.identity[i:i + 64]))
-            found["expression"].append(out["expression"].clamp(0, 1) - torch.from_numpy(faces.expression[i:i + 64]))
+        for i in range(0, len(faces), 64):
+            outs = [r(x[i:i + 64]) for r, x in zip(readers, pictures)]
+            identity, expression = (sum(v) / len(v) for v in ([o["identity"] for o in outs], [o["expression"].clamp(0, 1) for o in outs]))
+            found["identity"].append(identity - torch.from_numpy(faces.identity[i:i + 64]))
+            found["expression"].append(expression - torch.from_numpy(faces.expression[i:i + 64]))
     return {f"{k}_deviation": [round(float(d), 4) for d in torch.cat(v).square().mean(0).sqrt().clamp(0.01, 100)]
             for k, v in found.items()}
 
@@ -107,10 +114,9 @@ def export_inverse(checkpoint, out, renders=None, head=None, close_up=None):
         trained = load_inverse(checkpoint).eval()
         with torch.no_grad():
             network = PlainNetwork(trained.folded(), trained.description())
-    tensors, about = network.tensors, network.description
     if close_up:
-        tensors, about = with_close_up(network, load_network(close_up, "close-up-network"))
-    save(tensors, about | (deviations(network, renders, head) if renders else {}), out)
+        network = PlainNetwork(*with_close_up(network, load_network(close_up, "close-up-network")))
+    save(network.tensors, network.description | (deviations(network, renders, head) if renders else {}), out)
 
 
 def export_detector(checkpoint, out, threshold):

@@ -265,7 +265,8 @@ def held_out_crops(arguments, head, portraits, crops, count):
         raise ValueError("no face is left to validate on: every fifteenth portrait (number % 15 == 7) and the crops of every "
                          "twentieth person (person % 20 == 3) are kept for it")
     maker = CropMaker(test, people, None, backgrounds(arguments), head, framing(arguments))
-    return maker.chunk(np.random.default_rng(7), count, {PORTRAIT: 0.45, CROP: 0.45, NEGATIVE: 0.1})
+    negatives = 0.0 if arguments.close_up else 0.1
+    return maker.chunk(np.random.default_rng(7), count, {PORTRAIT: 0.45, CROP: 0.45, NEGATIVE: negatives})
 
 
 def train(arguments):
