@@ -119,7 +119,7 @@ struct NetworkFile {
     /// A tensor whose every value is a number.
     func finite<T: Scalar>(_ tensorName: String, _ shape: [Int]) throws -> Tensor<T> {
         let tensor: Tensor<T> = try file.tensor(prefix + tensorName, shape: shape)
-        guard tensor.buffer.allSatisfy({ $0.isFinite }) else {
+        guard tensor.isFinite else {
             throw GarfaceError(.malformedFile, "\(file.name): tensor \"\(prefix + tensorName)\": has values that are not finite")
         }
         return tensor

@@ -150,7 +150,7 @@ public struct SafetensorsFile: Sendable {
     /// A tensor as floating point numbers, whatever type it was stored in. `shape` nil accepts any.
     public func tensor<T: Scalar>(_ name: String, shape: [Int]? = nil) throws -> Tensor<T> {
         let entry = try find(name, shape)
-        let result = Tensor<T>(entry.shape)
+        let result = Tensor<T>(unwritten: entry.shape)
         if entry.count > 0 {
             readFloats(storage.bytes.baseAddress! + entry.offset, entry.type, result.pointer, entry.count)
         }

@@ -10,13 +10,17 @@ public final class Tensor<T: Scalar>: @unchecked Sendable {
     public let pointer: UnsafeMutablePointer<T>
 
     /// Zeros of the given shape. The caller has checked outside sizes (see `GarfaceError`).
-    public init(_ shape: [Int]) {
+    public convenience init(_ shape: [Int]) {
+        self.init(unwritten: shape)
+        // A zero of either precision is zero bits; element by element, unspecialised, this took a twentieth of a fit.
+        memset(pointer, 0, count * MemoryLayout<T>.stride)
+    }
+
+    /// Whatever lies in the memory, for one who writes every element before anyone reads.
+    init(unwritten shape: [Int]) {
         self.shape = shape
         count = shape.reduce(1, *)
-        let bytes = max(1, count) * MemoryLayout<T>.stride
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-        // A zero of either precision is zero bits; element by element, unspecialised, this took a twentieth of a fit.
-        memset(raw, 0, bytes)
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: max(1, count) * MemoryLayout<T>.stride, alignment: 64)
         pointer = raw.bindMemory(to: T.self, capacity: max(1, count))
     }
 
@@ -41,6 +45,9 @@ public final class Tensor<T: Scalar>: @unchecked Sendable {
 
     public var buffer: UnsafeMutableBufferPointer<T> { .init(start: pointer, count: count) }
     public var array: [T] { Array(buffer) }
+
+    /// Whether every element is a number, neither infinite nor NaN.
+    public var isFinite: Bool { allFinite(pointer, count) }
 
     public func fill(_ value: T) {
         if value == 0 {
@@ -69,4 +76,24 @@ public final class Tensor<T: Scalar>: @unchecked Sendable {
 @_specialize(where T == Double, U == Double)
 func convertKernel<T: Scalar, U: Scalar>(_ a: UnsafePointer<T>, _ b: UnsafeMutablePointer<U>, _ n: Int) {
     for i in 0..<n { b[i] = U(a[i]) }
+}
+
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+private func allFinite<T: Scalar>(_ values: UnsafePointer<T>, _ count: Int) -> Bool {
+    // x * 0 is NaN exactly where x is not finite, and NaN stays in the sum. Several sums, so that one need not wait for the other.
+    var sums: (T, T, T, T) = (0, 0, 0, 0)
+    var i = 0
+    while i &+ 4 <= count {
+        sums.0 += values[i] * 0
+        sums.1 += values[i &+ 1] * 0
+        sums.2 += values[i &+ 2] * 0
+        sums.3 += values[i &+ 3] * 0
+        i &+= 4
+    }
+    while i < count {
+        sums.0 += values[i] * 0
+        i &+= 1
+    }
+    return sums.0 + sums.1 + sums.2 + sums.3 == 0
 }
