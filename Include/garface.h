@@ -319,7 +319,7 @@ typedef struct gar_model_files {
     size_t struct_size;          /* set by gar_model_files_init */
     const char *head_model;      /* kind "head-model" */
     const char *renderer;        /* kind "gar" */
-    const char *inverse_network; /* kind "inverse-network" */
+    const char *inverse_network; /* kind "inverse-network"; with a close-up network, or without */
     const char *face_detector;   /* kind "face-detector" */
 } gar_model_files;
 

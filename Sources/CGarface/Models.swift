@@ -55,7 +55,10 @@ public func garModelsGetJson(
                 ("expression", .number(Double(models.head.expressionCount))),
             ]),
             "renderer": models.gar.map { description(of: $0.configuration) } ?? .null,
-            "inverse_network": .object([("input_size", .number(Double(models.inverse.inputSize)))]),
+            "inverse_network": .object([
+                ("input_size", .number(Double(models.inverse.inputSize))),
+                ("close_up", models.inverse.closeUp.map { .object([("input_size", .number(Double($0.inputSize)))]) } ?? .null),
+            ]),
             "face_detector": .object([
                 ("base_size", .number(models.detector.baseSize)), ("threshold", .number(models.detector.threshold)),
             ]),

@@ -165,13 +165,15 @@ public final class HeadModel<T: Scalar>: Sendable {
     ) {
         if dIdentity == nil && dExpression == nil { return }
         if let packed = packedBasis(), let memory = memory ?? backwardMemory() {
-            let d = memory.pointer
-            dVertices.withMemoryRebound(to: Float.self, capacity: 3 * vertexCount) {
-                packed.project($0, into: d, with: d + packed.modeCount)
-            }
-            if let dIdentity { for k in 0..<identityCount { dIdentity[k] += T(d[k]) } }
-            if let dExpression {
-                for k in identityCount..<packed.modeCount { dExpression[k - identityCount] += T(d[k]) }
+            withExtendedLifetime(memory) {
+                let d = memory.pointer
+                dVertices.withMemoryRebound(to: Float.self, capacity: 3 * vertexCount) {
+                    packed.project($0, into: d, with: d + packed.modeCount)
+                }
+                if let dIdentity { for k in 0..<identityCount { dIdentity[k] += T(d[k]) } }
+                if let dExpression {
+                    for k in identityCount..<packed.modeCount { dExpression[k - identityCount] += T(d[k]) }
+                }
             }
         } else {
             plainBackward(dVertices, dIdentity: dIdentity, dExpression: dExpression)

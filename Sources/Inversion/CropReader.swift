@@ -11,9 +11,12 @@ final class CropReader<T: Scalar>: @unchecked Sendable {
     private let trunk: [LinearLayer<T>]
     private let heads: [String: LinearLayer<T>]
     private let epsilon: T
+    /// For sentences.
+    private let name: String
 
     /// - Parameter heads: the outputs that each head has to have.
     init(_ network: NetworkFile, heads sizes: [String: Int], path: ConvolutionPath) throws {
+        name = network.name
         inputSize = try network.integer("input_size", 8...1024)
         epsilon = T(try network.number("feature_epsilon", 1e-12...1) ?? 1e-4)
         features = try ConvolutionalNetwork(network, path: path)
@@ -49,7 +52,7 @@ final class CropReader<T: Scalar>: @unchecked Sendable {
     /// Every head's outputs for a crop [1,3,inputSize,inputSize] in [-1,1], as `warp` makes it.
     func run(_ crop: Tensor<T>, context: ConvolutionalContext<T>) throws -> [String: [Double]] {
         guard crop.count == 3 * inputSize * inputSize, context.network === features else {
-            throw GarfaceError(.invalidArgument, "inverse network: expected a crop [1, 3, \(inputSize), \(inputSize)]")
+            throw GarfaceError(.invalidArgument, "\(name): expected a crop [1, 3, \(inputSize), \(inputSize)]")
         }
         context.forward(crop.pointer)
         var y: [T] = []
@@ -59,7 +62,7 @@ final class CropReader<T: Scalar>: @unchecked Sendable {
         return try Dictionary(uniqueKeysWithValues: heads.map { name, head in
             let values = head(y).map { Double($0) }
             guard values.allSatisfy({ $0.isFinite }) else {
-                throw GarfaceError(.numericalFailure, "inverse network: its output \"\(name)\" is not finite")
+                throw GarfaceError(.numericalFailure, "\(name): its output \"\(name)\" is not finite")
             }
             return (name, values)
         })

@@ -31,8 +31,9 @@ public struct InverseEstimate: Sendable {
         }
         return rows
     }
-    /// The mean of two readings of one face: this one, of a crop in `frame`, and one of a crop in `itsFrame`, which put the head upright
-    /// and centred into `frame` if that is another. Look and certainty that there is a face are its.
+
+    /// The mean of two readings of one face: this one, of a crop in `frame`, and another, of a crop in `itsFrame`, which puts the head
+    /// upright and centred into `frame` where the two frames differ. Look and certainty that there is a face are the other one's.
     func averaged(in frame: Similarity, with other: InverseEstimate, in itsFrame: Similarity) -> InverseEstimate {
         var mean = other
         func half(_ a: Double, _ b: Double) -> Double { (a + b) / 2 }

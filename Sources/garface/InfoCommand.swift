@@ -34,7 +34,8 @@ struct InfoCommand: ParsableCommand {
         let c = try GAR<Float>.embedded().configuration
         print("renderer:      GAR, \(c.size) x \(c.size) pixels, latent \(c.latentSize), \(c.styleCount) rows of w+")
         let network = try InverseNetwork<Float>.embedded()
-        print("inverse net:   crops of \(network.inputSize) x \(network.inputSize) pixels")
+        let closeUp = network.closeUp.map { ", then of the face alone \($0.inputSize) x \($0.inputSize)" } ?? ""
+        print("inverse net:   crops of \(network.inputSize) x \(network.inputSize) pixels\(closeUp)")
         let detector = try FaceDetector.embedded()
         print("face detector: threshold \(detector.threshold)")
     }

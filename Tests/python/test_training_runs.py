@@ -28,7 +28,7 @@ from garface.training.convnets import load_inverse  # noqa: E402
 from garface.training.crop_pool import CropPool, LocalSource, PoolPlan  # noqa: E402
 from garface.training.crops import CROP, FIELDS, LABELS, NEGATIVE, PORTRAIT, RENDER  # noqa: E402
 from garface.training.data import (FaceSet, frame_to_picture, is_aligned, load_crops, load_faces, load_packed,  # noqa: E402
-                                   load_portraits, save_packed)
+                                   load_portraits, save_packed, warped)
 from garface.training.export import load_network, save, save_network  # noqa: E402
 from garface.training.networks import Generator, load_gar  # noqa: E402
 from garface.training.normals import HeadModel  # noqa: E402
@@ -282,9 +282,35 @@ def test_a_close_up_joins_the_inverse_network(material, straight, tmp_path, caps
     for name, value in joined.close_up(x).items():
         torch.testing.assert_close(value, alone(x)[name])
         torch.testing.assert_close(value, said[name], atol=2e-2, rtol=2e-2)
+    # How far the mean of both is off, on pictures that each sees its own part of.
+    rng, truth = np.random.default_rng(1), np.random.default_rng(2).normal(size=(5, 80)).astype(np.float32)
+    np.savez(tmp_path / "renders.npz", image=rng.integers(0, 256, (5, 96, 96, 3)).astype(np.uint8), identity=truth,
+             expression=np.full((5, 55), 0.5, np.float32), yaw=np.zeros(5), pitch=np.zeros(5))
+    program(["export", "inverse", weights, both, "--close-up", close, "--renders", str(tmp_path / "renders.npz"),
+             "--head", str(material / "head.npz")])
+    pictures = np.load(tmp_path / "renders.npz")["image"]
+    frame = frame_to_picture((47.5, 47.5), 96, 0.0)
+    crops = [pictures, np.stack([warped(p, frame, 112, field=alone.field) for p in pictures])]
+    with torch.no_grad():
+        read = [n(torch.from_numpy(c / 127.5 - 1).permute(0, 3, 1, 2).float())["identity"].numpy()
+                for n, c in zip((first, alone), crops)]
+    joined = load_network(both)
+    np.testing.assert_allclose(joined.description["identity_deviation"], np.sqrt((((read[0] + read[1]) / 2 - truth) ** 2).mean(0)),
+                               atol=0.02)
+    # Another joins in its place, and without renders nobody knows how far that mean is off.
+    program(["export", "inverse", both, both, "--close-up", close])
+    assert "identity_deviation" not in load_network(both).description
+    # A close-up goes on from its file; each kind refuses the other's checkpoint.
+    again = tmp_path / "again"
+    program([*run_options(material, again, initial=close, steps=1), "--close-up"])
+    assert load_inverse(str(again / "ema.pt")).field == alone.field
     capsys.readouterr()
-    assert program(["export", "inverse", weights, both, "--close-up", weights]) == 1
-    assert "expected a weight file of kind close-up-network" in capsys.readouterr().err
+    for wrong, said in (([*run_options(material, again, initial=straight / "ema.pt", steps=2), "--close-up"], "leave out --close-up"),
+                        (run_options(material, tmp_path / "other", initial=out / "ema.pt", steps=2), "add --close-up"),
+                        (["export", "inverse", weights, both, "--close-up", weights], "of kind close-up-network"),
+                        (["export", "inverse", str(out / "ema.pt"), both, "--close-up", close], "is a close-up itself")):
+        assert program(wrong) == 1
+        assert said in capsys.readouterr().err
 
 
 def test_a_weight_file_says_how_far_it_is_off(material, straight, tmp_path):

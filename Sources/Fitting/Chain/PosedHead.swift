@@ -58,6 +58,7 @@ final class PosedHead<T: Scalar> {
 
     /// The 68 embedded points in the aligned frame, mm: (68, 2).
     func points(_ embedding: LandmarkEmbedding) -> Tensor<T> {
+        precondition(embedding.count == 68)
         embedding.positions(ndc.pointer, into: inSpace.pointer)
         let half = T(frame.half), centreY = T(frame.centreY)
         for i in 0..<68 {

@@ -63,7 +63,7 @@ public struct ReconstructionOptions: Sendable {
     public var looksForTinyFaces = true
     /// A found face counts when the inverse network, too, gives it at least this probability.
     public var leastFaceProbability = 0.98
-    /// Rounds of cropping and reading before the fit.
+    /// Rounds of cropping and reading before the fit, and before the close-up network's reading.
     public var alignmentPasses = 2
     /// The stages of the fit; nil takes the renderer's standard schedule, one without stages makes it `startOnly`.
     public var schedule: FitSchedule?

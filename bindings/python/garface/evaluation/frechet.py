@@ -30,7 +30,7 @@ class Features:
     def __init__(self, file: pathlib.Path) -> None:
         from garface.training.export import load_network
 
-        self._network = load_network(str(file))
+        self._network = load_network(str(file), "inverse-network")
         self._size = self._network.description["input_size"]
 
     def __call__(self, pictures: Iterable[np.ndarray], batch: int = 50) -> np.ndarray:

@@ -28,8 +28,9 @@ def crop(photo, frame, network):
 
 def read(network, geometry, photo, frame, passes):
     """Per pass (landmarks, projected landmarks) in photo pixels and the face logit; if the file has a close-up network, its reading comes
-    after, and the mean of the last two, which is what the library takes."""
-    found, readers = [], [network] * passes + [network.close_up] * bool(network.close_up)
+    after, and the mean of the last two. (The library's projected points are those of the mean coefficients.)"""
+    close_up = network.close_up
+    found, readers = [], [network] * passes + [close_up] * bool(close_up)
     for reader in readers:
         with torch.no_grad():
             out = reader(crop(photo, frame, reader))
@@ -37,7 +38,7 @@ def read(network, geometry, photo, frame, passes):
         direct = out["landmarks"][0].numpy().reshape(68, 2)
         found.append([p @ frame[:, :2].T + frame[:, 2] for p in (direct, projected)] + [float(out["face"]) if "face" in out else found[-1][2]])
         frame = compose_affine(frame, aligned_frame(out["pose"][0].numpy()))
-    if network.close_up:
+    if close_up:
         found.append([(a + b) / 2 for a, b in zip(*found[-2:])])
     return found
 

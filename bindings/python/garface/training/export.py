@@ -37,15 +37,15 @@ def save_network(network, path, dtype=torch.float16, **extra):
 
 
 def load_network(path, *kinds):
-    """Read a file written by `save_network` as a `PlainNetwork`; ValueError unless it is of one of the kinds (default: both)."""
+    """Read a file written by `save_network` as a `PlainNetwork`; ValueError unless it is of one of the kinds (default: any)."""
     return PlainNetwork(*read_weight_file(path, *kinds or ("inverse-network", "close-up-network", "face-detector")))
 
 
 def write_cases(path, out):
-    """Inputs, outputs and gradients of the network in `path`, to compare another implementation with."""
+    """Inputs, outputs and gradients of the network in `path` (of the first, if there are two), to compare another implementation with."""
     network = load_network(path)
     generator = torch.Generator().manual_seed(3)
-    shape = (1, 3, 96, 128) if network.description["kind"] == "face-detector" else (1, 3, 96, 96)
+    shape = (1, 3, 96, 128) if network.description["kind"] == "face-detector" else (1, 3, *[network.description["input_size"]] * 2)
     x, other = (torch.rand(shape, generator=generator) * 2 - 1 for _ in range(2))
     data = {"input": x}
     with torch.no_grad():
@@ -103,18 +103,20 @@ def deviations(network, renders, head):
 def with_close_up(network, close_up):
     """(tensors, description) of an inverse network's file that holds a close-up network, too; both are `PlainNetwork`s."""
     tensors = {k: v for k, v in network.tensors.items() if not k.startswith(CLOSE_UP_PREFIX)}
-    return (tensors | {CLOSE_UP_PREFIX + k: v for k, v in close_up.tensors.items()},
-            network.description | {"close_up": close_up.description})
+    about = {k: v for k, v in network.description.items() if not k.endswith("_deviation")}      # those of one are not the mean's
+    return tensors | {CLOSE_UP_PREFIX + k: v for k, v in close_up.tensors.items()}, about | {"close_up": close_up.description}
 
 
 def export_inverse(checkpoint, out, renders=None, head=None, close_up=None):
     if checkpoint.endswith(".safetensors"):
-        network = load_network(checkpoint, "inverse-network", "close-up-network")
+        network = load_network(checkpoint, "inverse-network", *[] if close_up else ["close-up-network"])
     else:
         trained = load_inverse(checkpoint).eval()
         with torch.no_grad():
             network = PlainNetwork(trained.folded(), trained.description())
     if close_up:
+        if network.field != WHOLE:
+            raise ValueError(f"{checkpoint}: is a close-up itself; expected the network that sees the whole head")
         network = PlainNetwork(*with_close_up(network, load_network(close_up, "close-up-network")))
     save(network.tensors, network.description | (deviations(network, renders, head) if renders else {}), out)
 

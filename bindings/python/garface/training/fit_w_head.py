@@ -16,7 +16,7 @@ import torch
 
 from . import runs
 from .convnets import load_inverse
-from .data import load_portraits, rotation_matrix, training_portraits
+from .data import WHOLE, load_portraits, rotation_matrix, training_portraits
 from .export import load_network, save
 from .networks import load_gar, pyramid
 from .normals import HeadModel
@@ -51,6 +51,8 @@ class Checkpoint:
 
     def __init__(self, path, latent):
         self.network = load_inverse(path, latent).eval()
+        if self.network.field != WHOLE:
+            raise ValueError(f"{path}: is a close-up's, which leaves w to the network before it")
         self.size, self.hidden, self.head = self.network.size, self.network.hidden, self.network.heads["w"]
 
     def save(self, path):

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 
 from .convnets import SLOPE, ConvSpec, InverseNetwork, features
-from .data import Field
 from .export import load_network
 
 
@@ -51,18 +50,17 @@ def _wider(channels, width):
 def revive(path, images, width=1.0, latent=None, seed=0, field=None):
     """The `InverseNetwork` of a weight file; `images` [n,3,S,S] in [-1,1] are crops of the kind that training shows.
 
-    width: channels as a multiple of the file's. Another `latent` leaves the w head untrained. Crops of another size or field than the
-    file's: what reads the last map begins untrained.
+    width: channels as a multiple of the file's. Another `latent` leaves the w head untrained, and crops of another size or field than
+    the file's what reads the maps. The file may be of an inverse network or of a close-up.
     """
-    plain = load_network(path, "inverse-network")
+    plain = load_network(path, "inverse-network", "close-up-network")
     tensors, about = plain.tensors, plain.description
     rng = np.random.default_rng(seed)
     layers = about["layers"]
     specs = [ConvSpec(_wider(l["out"], width), l["stride"], l["level"]) for l in layers]
     trunk = [_wider(n, width) for n in about["trunk"]]
-    size, before = images.shape[-1], Field(**about.get("field", {}))
-    field = field or before
-    network = InverseNetwork(latent or about["latent_size"], specs, size, trunk, field)
+    size, field = images.shape[-1], field or plain.field
+    network = InverseNetwork(latent or about.get("latent_size", 256), specs, size, trunk, field)
     channels = [_Copies(l["out"], s.out, rng) for l, s in zip(layers, specs)]
     side = about["input_size"]
     for l in layers:
@@ -70,7 +68,7 @@ def revive(path, images, width=1.0, latent=None, seed=0, field=None):
     levels = [c for c, l in zip(channels, layers) if l["level"]]
     blocks = [c for c in levels for _ in range(2)] + [channels[-1]]
     read = _Joined(blocks, [1] * (2 * len(levels)) + [side * side])
-    same = size == about["input_size"] and field == before
+    same = size == about["input_size"] and field == plain.field
     hidden = [_Copies(a, b, rng) for a, b in zip(about["trunk"], trunk)]
     with torch.no_grad():
         _set_stack(network, tensors, channels, images)
@@ -114,8 +112,8 @@ def _set_trunk(network, tensors, read, hidden, images):
 
 def _set_heads(network, tensors, hidden):
     for name, head in network.heads.items():
-        weight = tensors[f"heads.{name}.0.weight"]
-        if weight.shape[0] == head.out_features:        # a w head of another size starts untrained
+        weight = tensors.get(f"heads.{name}.0.weight")
+        if weight is not None and len(weight) == head.out_features:        # a w head of another size starts untrained
             head.weight.copy_(hidden.inputs(weight))
             head.bias.copy_(tensors[f"heads.{name}.0.bias"])
 

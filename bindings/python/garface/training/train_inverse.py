@@ -97,7 +97,11 @@ def initial_network(arguments, latent, sets):
     if not path:
         return InverseNetwork(latent, size=shown.size, field=shown.field)
     if not path.endswith(".safetensors"):
-        return load_inverse(path, latent)
+        network = load_inverse(path, latent)
+        if (network.size, network.field) != (shown.size, shown.field):
+            raise ValueError(f"{path}: is {'the whole head' if shown is CLOSE_UP else 'a close-up'}'s; "
+                             f"give another, or {'leave out' if shown is CLOSE_UP else 'add'} --close-up")
+        return network
     make = chunk_maker(arguments, sets)
     images = to_input(np.concatenate([make(k)[0] for k in range(max(1, CALIBRATION // arguments.chunk))]))
     return revive(path, images, arguments.width, latent, arguments.seed, shown.field)
@@ -373,6 +377,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if arguments.render_weight > 0 and not arguments.gar:
         parser.error("--render-weight needs --gar")
+    if arguments.close_up and (arguments.gar or arguments.detector):
+        parser.error("--close-up leaves w and what is no face to the network before it: without --gar and --detector")
     train(arguments)
 
 
