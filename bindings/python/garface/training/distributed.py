@@ -4,6 +4,7 @@ Every rank draws the same global batch and takes its slice, so that N processes 
 batch. With one process every function here does nothing.
 """
 import os
+import sys
 
 import numpy as np
 import torch
@@ -30,8 +31,10 @@ def device():
 
 
 def stop():
-    """Leave the group, if there is one."""
+    """Leave the group, if there is one; together, unless something went wrong: one that leaves early can take the others down."""
     if dist.is_available() and dist.is_initialized():
+        if sys.exc_info()[0] is None:
+            dist.barrier()
         dist.destroy_process_group()
 
 
