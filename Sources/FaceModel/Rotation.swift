@@ -11,16 +11,16 @@ import Numerics
 ///               |-sy 0 cy |                | 0 -sp cp |              |  0   0 1 |
 public enum Rotation {
     public static func matrix<T: Scalar>(yaw: T, pitch: T, roll: T) -> [T] {
-        let m = entries(yaw: yaw, pitch: pitch, roll: roll)
-        return m.indices.map { m[$0] }
+        list(entries(yaw: yaw, pitch: pitch, roll: roll))
     }
 
     /// The derivatives of `matrix` by yaw, pitch and roll.
     public static func derivatives<T: Scalar>(yaw: T, pitch: T, roll: T) -> (yaw: [T], pitch: [T], roll: [T]) {
         let d = derivativeEntries(yaw: yaw, pitch: pitch, roll: roll)
-        func list(_ m: InlineArray<9, T>) -> [T] { m.indices.map { m[$0] } }
         return (list(d.yaw), list(d.pitch), list(d.roll))
     }
+
+    private static func list<T>(_ m: InlineArray<9, T>) -> [T] { m.indices.map { m[$0] } }
 
     /// `matrix` and `derivatives` for loops that must not ask for memory.
     @_specialize(where T == Float)
