@@ -6,6 +6,8 @@ public struct FitProblem: Sendable {
     public var target: [Float]
     /// 1 where the photo covers the aligned frame, 0 outside it, (S, S).
     public var inside: [Float]
+    /// The photo around the target; with it GAR's head stays in its place and the target moves.
+    public var surroundings: PhotoSurroundings?
     public var landmarks: LandmarkObservations?
     /// Where the fit begins.
     public var start: FitState
@@ -34,6 +36,7 @@ public struct FitProblem: Sendable {
             halve(result.target, 3, size, &target)
             halve(result.inside, 1, size, &inside)
             (result.target, result.inside, size) = (target, inside, half)
+            result.surroundings = result.surroundings?.halved()
         }
         return result
     }

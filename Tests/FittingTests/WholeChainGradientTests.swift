@@ -44,8 +44,11 @@ import Testing
     }
 
     /// Relative error of g . d against the central difference along random directions within each block.
-    static func check(_ objective: FitObjective<Double>, at p: Tensor<Double>, blocks: [ParameterBlock], tolerance: Double) {
-        let weights = everyWeight(), active = Set(blocks)
+    static func check(
+        _ objective: FitObjective<Double>, at p: Tensor<Double>, weights: FitWeights = everyWeight(), blocks: [ParameterBlock],
+        tolerance: Double
+    ) {
+        let active = Set(blocks)
         let g = Tensor<Double>([objective.layout.count]), unused = Tensor<Double>([objective.layout.count])
         _ = objective.evaluate(p.pointer, weights: weights, active: active, gradient: g.pointer)
         objective.freezeCoverage = true
@@ -84,6 +87,24 @@ import Testing
         Self.check(
             objective, at: FitSupport.flat(state, objective.layout),
             blocks: [.identity, .expression, .rotation, .similarity, .wPlus, .noise], tolerance: 1e-5)
+    }
+
+    /// The photo moves under a head that stays upright; its surroundings are smooth, as a bilinear sample has no slope at pixels' edges.
+    @Test(arguments: [(false, 64), (true, 32)]) func movingPhoto(contour: Bool, size: Int) throws {
+        let head = try HeadModel<Double>.embedded(), single = try HeadModel<Float>.embedded()
+        let gar = try FitSupport.gar(Double.self), singleGAR = try FitSupport.gar(Float.self)
+        let state = FitSupport.state(head: single, gar: singleGAR, seed: 1)
+        var problem = Self.problem(
+            size: size, start: FitSupport.state(head: single, gar: singleGAR, seed: 2),
+            observed: FitSupport.landmarks(state, head: single), contour: contour)
+        problem.surroundings = MovingPhotoTests.surroundings(size)
+        var weights = Self.everyWeight()
+        weights.perceptual = 0      // taken not to change with the target
+        let objective = try FitObjective<Double>(
+            head: head, gar: gar, perceptualNetwork: nil, frame: AlignedFrame(), problem: problem)
+        Self.check(
+            objective, at: FitSupport.flat(state, objective.layout), weights: weights,
+            blocks: [.identity, .expression, .rotation, .similarity, .wPlus], tolerance: 1e-5)
     }
 
     @Test func sphericalHarmonics() throws {

@@ -15,6 +15,7 @@ public final class FitObjective<T: Scalar> {
     let picture: (any PictureMaker<T>)?
     private let contour: ContourLines
     private let problem: Problem
+    private let movingPhoto: MovingPhoto<T>?
     private let photometric: PhotometricLoss<T>?
     private let perceptual: PerceptualLoss<T>?
     private let noiseRegularisation: NoiseRegularisation<T>?
@@ -47,8 +48,8 @@ public final class FitObjective<T: Scalar> {
     ) throws {
         let picture = try gar.map { try GARPicture(model: $0, head: head, size: problem.size, precision: precision) }
         try self.init(
-            head: PosedHead(head: head, frame: frame), picture: picture, perceptualNetwork: perceptualNetwork,
-            contour: contour ?? ContourLines(head), problem: problem)
+            head: PosedHead(head: head, frame: frame, keepsUpright: picture != nil && problem.surroundings != nil), picture: picture,
+            perceptualNetwork: perceptualNetwork, contour: contour ?? ContourLines(head), problem: problem)
     }
 
     /// The chain with the spherical-harmonics baseline.
@@ -95,6 +96,8 @@ public final class FitObjective<T: Scalar> {
             expressionStartPrecision: filled(problem.expressionPrecision, ne, 1),
             expressionPrecision: head.head.expressionPrecision,
             boundedExpression: head.head.expressionPrior == .unitInterval)
+        movingPhoto =
+            head.keepsUpright ? problem.surroundings.map { MovingPhoto($0, side: size, frame: head.frame) } : nil
         photometric = size > 0 ? PhotometricLoss(size: size) : nil
         if size > 0, let features = perceptualNetwork?.features {
             let levels = max(1, features.levelCount - Self.levelsLeftOut)
@@ -154,8 +157,9 @@ public final class FitObjective<T: Scalar> {
             head.forward(p, layout: layout, withNormals: seen)
             head.clearGradients()
             if seen, let picture {
+                takeTarget()
                 picture.geometryChanged(head, freezeCoverage: freezeCoverage)
-                if !freezeCoverage { faceMask?.update(picture.raster, inside: problem.inside) }
+                if !freezeCoverage { faceMask?.update(picture.raster, inside: inside) }
             }
             geometryIsCurrent = seen || picture == nil
         }
@@ -175,6 +179,16 @@ public final class FitObjective<T: Scalar> {
         return T(t.total)
     }
 
+    private var target: Tensor<T> { movingPhoto?.target ?? problem.target }
+    private var inside: Tensor<T> { movingPhoto?.inside ?? problem.inside }
+
+    /// The target where the head stands now.
+    private func takeTarget() {
+        guard let movingPhoto, movingPhoto.move(to: head.pose), let perceptual else { return }
+        maskKernel(target.pointer, inside.pointer, inside.count, masked.pointer)
+        perceptual.setTarget(masked.pointer, mask: inside.pointer)
+    }
+
     private func pictureTerms(
         _ picture: any PictureMaker<T>, _ p: UnsafePointer<T>, _ w: FitWeights, _ active: Set<ParameterBlock>,
         _ geometryActive: Bool, _ g: UnsafeMutablePointer<T>, _ t: inout EnergyTerms
@@ -185,17 +199,23 @@ public final class FitObjective<T: Scalar> {
         if w.photometric > 0 {
             t.photometric = Double(
                 photometric.evaluate(
-                    image: picture.image.pointer, target: problem.target.pointer, weights: faceMask.weights.pointer,
+                    image: picture.image.pointer, target: target.pointer, weights: faceMask.weights.pointer,
                     factor: T(w.photometric), gradient: dImage.pointer))
+            // What the picture gains by a change the target loses by it. The perceptual loss, a hundredth of the whole, is taken
+            // not to change with the target.
+            if geometryActive, let movingPhoto {
+                let d = movingPhoto.gradient(dImage.pointer)
+                head.dPlace = (head.dPlace.roll - d.roll, head.dPlace.logScale - d.logScale, head.dPlace.tx - d.tx, head.dPlace.ty - d.ty)
+            }
         }
         if w.perceptual > 0, let perceptual {
             let n = picture.size * picture.size
-            maskKernel(picture.image.pointer, problem.inside.pointer, n, masked.pointer)
+            maskKernel(picture.image.pointer, inside.pointer, n, masked.pointer)
             dMasked.fill(0)
             let factor = T(w.perceptual)
             t.perceptual = Double(
                 factor * perceptual(masked.pointer, scale: factor, dPicture: dMasked.pointer, workspace: featureWorkspace))
-            maskAddKernel(dMasked.pointer, problem.inside.pointer, n, dImage.pointer)
+            maskAddKernel(dMasked.pointer, inside.pointer, n, dImage.pointer)
         }
         picture.backward(
             dImage, p, layout: layout, active: active, head: geometryActive ? head : nil, silhouettes: silhouettes, gradient: g)

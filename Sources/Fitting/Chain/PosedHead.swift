@@ -23,9 +23,16 @@ final class PosedHead<T: Scalar> {
     /// The 68 points, (68, 3) and (68, 2).
     private let inSpace = Tensor<T>([68, 3]), inPicture = Tensor<T>([68, 2])
     private var normalsAreCurrent = false
+    /// Where the head is in the aligned frame.
     private(set) var pose = HeadPose<T>()
+    /// Renders the head upright, centred and at its own scale whatever its roll, shift and scale: the photo is moved under it
+    /// (`MovingPhoto`). The 68 points are where the head is.
+    let keepsUpright: Bool
+    /// What losses add to by the head's place, beside what comes through its vertices.
+    var dPlace: (roll: T, logScale: T, tx: T, ty: T) = (0, 0, 0, 0)
 
-    init(head: HeadModel<T>, frame: AlignedFrame) {
+    init(head: HeadModel<T>, frame: AlignedFrame, keepsUpright: Bool = false) {
+        self.keepsUpright = keepsUpright
         self.head = head
         self.frame = frame
         evaluator = HeadEvaluator(head)
@@ -46,12 +53,15 @@ final class PosedHead<T: Scalar> {
         evaluator.forward(
             identity: p + layout.range(.identity).lowerBound, expression: p + layout.range(.expression).lowerBound,
             into: vertices.pointer)
-        frame.forward(vertices.pointer, count: head.vertexCount, pose: pose, into: ndc.pointer)
+        frame.forward(vertices.pointer, count: head.vertexCount, pose: renderedPose, into: ndc.pointer)
         normalsAreCurrent = withNormals
         if withNormals { normalsOf.forward(ndc.pointer, into: normals.pointer) }
     }
 
+    private var renderedPose: HeadPose<T> { keepsUpright ? HeadPose(yaw: pose.yaw, pitch: pose.pitch) : pose }
+
     func clearGradients() {
+        dPlace = (0, 0, 0, 0)
         dNormals.fill(0)
         dNdc.fill(0)
     }
@@ -61,19 +71,36 @@ final class PosedHead<T: Scalar> {
         precondition(embedding.count == 68)
         embedding.positions(ndc.pointer, into: inSpace.pointer)
         let half = T(frame.half), centreY = T(frame.centreY)
+        let (c, n) = turn
         for i in 0..<68 {
-            inPicture[2 * i] = half * inSpace[3 * i]
-            inPicture[2 * i + 1] = half * inSpace[3 * i + 1] + centreY
+            let x = half * inSpace[3 * i], y = half * inSpace[3 * i + 1] + centreY
+            inPicture[2 * i] = keepsUpright ? c * x - n * y + pose.tx : x
+            inPicture[2 * i + 1] = keepsUpright ? n * x + c * y + pose.ty : y
         }
         return inPicture
     }
 
-    /// Adds a gradient (68, 2) by `points`.
+    /// Scale times the roll's cosine and sine.
+    private var turn: (T, T) {
+        let s = T.exponential(pose.logScale)
+        return (s * T.cosine(pose.roll), s * T.sine(pose.roll))
+    }
+
+    /// Adds a gradient (68, 2) by the last `points`.
     func pointsBackward(_ embedding: LandmarkEmbedding, _ gradient: Tensor<T>) {
-        let half = T(frame.half)
+        let half = T(frame.half), (c, n) = turn
         for i in 0..<68 {
-            inSpace[3 * i] = half * gradient[2 * i]
-            inSpace[3 * i + 1] = half * gradient[2 * i + 1]
+            var (x, y) = (gradient[2 * i], gradient[2 * i + 1])
+            if keepsUpright {
+                let fromX = inPicture[2 * i] - pose.tx, fromY = inPicture[2 * i + 1] - pose.ty
+                dPlace.tx += x
+                dPlace.ty += y
+                dPlace.logScale += x * fromX + y * fromY
+                dPlace.roll += y * fromX - x * fromY
+                (x, y) = (c * x + n * y, c * y - n * x)
+            }
+            inSpace[3 * i] = half * x
+            inSpace[3 * i + 1] = half * y
             inSpace[3 * i + 2] = 0
         }
         embedding.backward(inSpace.pointer, dVertices: dNdc.pointer)
@@ -89,8 +116,11 @@ final class PosedHead<T: Scalar> {
         let toShape = toIdentity || toExpression
         if toShape { dVertices.fill(0) }
         frame.backward(
-            vertices.pointer, count: head.vertexCount, pose: pose, dNdc: dNdc.pointer,
+            vertices.pointer, count: head.vertexCount, pose: renderedPose, dNdc: dNdc.pointer,
             dVertices: toShape ? dVertices.pointer : nil, dPose: dPose.pointer)
+        if keepsUpright {
+            (dPose[2], dPose[3], dPose[4], dPose[5]) = (dPlace.roll, dPlace.logScale, dPlace.tx, dPlace.ty)
+        }
         for k in 0..<3 {
             g[layout.range(.rotation).lowerBound + k] += dPose[k]
             g[layout.range(.similarity).lowerBound + k] += dPose[3 + k]

@@ -50,7 +50,7 @@ final class StageDescent {
         _ note: Record
     ) throws -> StageOutcome {
         let active = Set(stage.blocks)
-        let ranges = stage.blocks.flatMap { block in objective.ranges(block).map { (range: $0, rate: stage.step(block)) } }
+        let ranges = stage.blocks.flatMap { block in objective.ranges(block).flatMap { stage.steps(block, $0) } }
         adam.reset()
         var best: Float = .infinity, sinceBest = 0
         var start: Float?, done = 0, reason = StageOutcome.Reason.finished
@@ -90,7 +90,9 @@ final class StageDescent {
         lbfgs = solver
         solver.reset()
         scale.fill(0)
-        for block in stage.blocks { for range in objective.ranges(block) { for i in range { scale.pointer[i] = stage.step(block) } } }
+        for (range, step) in stage.blocks.flatMap({ block in objective.ranges(block).flatMap { stage.steps(block, $0) } }) {
+            for i in range { scale.pointer[i] = step }
+        }
         func evaluate() -> Float {
             objective.evaluate(unknowns, weights: stage.weights, active: active, gradient: gradient.pointer)
         }

@@ -81,6 +81,17 @@ public struct FitStage: Sendable, Equatable {
 
     public func step(_ block: ParameterBlock) -> Float { stepSizes[block] ?? Self.defaultStep(block) }
 
+    /// The step of each number of a block that begins at `range.lowerBound`. A scale's is what moves the edge of a head as far as a
+    /// shift of as many mm.
+    func steps(_ block: ParameterBlock, _ range: Range<Int>) -> [(range: Range<Int>, rate: Float)] {
+        let step = step(block)
+        guard block == .similarity, range.count == 3 else { return [(range, step)] }
+        let scale = range.lowerBound + 1
+        return [(range.lowerBound..<scale, step / Self.radiusMM), (scale..<range.upperBound, step)]
+    }
+
+    private static var radiusMM: Float { 100 }
+
     /// The least side of a picture that a stage can ask for.
     static let leastPicture = 16
 

@@ -80,6 +80,7 @@ struct FaceJob {
     mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
         let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem(renderer))
         take(try Self.reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) })
+        if renderer == .gar { recentre() }
     }
 
     /// Runs stages on several photos of one person at once, each in its present frame.
@@ -88,7 +89,10 @@ struct FaceJob {
     ) throws {
         let fitter = try JointFitter(models: jobs[0].models.fit, renderer: renderer, problems: jobs.map { $0.problem(renderer) })
         let results = try reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) }
-        for (k, result) in results.enumerated() { jobs[k].take(result) }
+        for (k, result) in results.enumerated() {
+            jobs[k].take(result)
+            if renderer == .gar { jobs[k].recentre() }
+        }
     }
 
     /// A landmark stage without the working memory of a whole fit.
@@ -162,6 +166,7 @@ struct FaceJob {
             problem.expressionPrecision = [Float](repeating: 0, count: models.head.expressionCount)
         }
         if renderer != .gar { problem.start.wPlus = [] }
+        if renderer == .gar { problem.surroundings = surroundings() }
         return problem
     }
 
@@ -188,6 +193,16 @@ struct FaceJob {
         let target = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
         warp(photo, frame, into: target, mask: inside)
         return (target, inside)
+    }
+
+    /// The photo around the crop.
+    private func surroundings() -> PhotoSurroundings {
+        let side = PhotoSurroundings.side(target: size)
+        let rgb = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
+        var wide = frame
+        wide.size *= Double(side) / Double(2 * size)
+        warp(photo, wide, into: rgb, mask: inside)
+        return PhotoSurroundings(values: rgb.array + inside.array, side: side)
     }
 
     /// The points to fit to, in mm of the present frame: those given, or the inverse network's.
