@@ -1033,7 +1033,8 @@ typedef struct gar_fit gar_fit;
  *              for: its energy is weight * log(1 + difference / 0.02), the difference a robust mean
  *              over the face's pixels at several scales, on values from -1 to 1
  * steps        of a block, 0 to 1: how far Adam moves its numbers in an iteration at most, and
- *              their natural scale for L-BFGS
+ *              their natural scale for L-BFGS: deviations of identity, radians, and mm of shift
+ *              for "similarity", whose scale moves by a hundredth of that
  * tolerance    the stage ends when the energy falls by less than this share in an iteration (Adam:
  *              in ten); 0 for Adam: never
  * silhouettes  whether the gradient has what moving outlines do to the picture; false
