@@ -62,9 +62,6 @@ public struct HeadPose<T: Scalar>: Sendable, Equatable {
     }
 
     public var array: [T] { [yaw, pitch, roll, logScale, tx, ty] }
-    public var isFinite: Bool {
-        yaw.isFinite && pitch.isFinite && roll.isFinite && logScale.isFinite && tx.isFinite && ty.isFinite
-    }
     public var rotation: [T] { Rotation.matrix(yaw: yaw, pitch: pitch, roll: roll) }
 }
 

@@ -51,7 +51,8 @@ public final class PerceptualLoss<T: Scalar> {
     /// The picture to compare with, [1,3,height,width], and its mask [height,width] (nil: everything counts).
     public func setTarget(_ picture: UnsafePointer<T>, mask: UnsafePointer<T>? = nil) {
         forward(picture)
-        for (k, level) in context.levels.enumerated() {
+        for k in targets.indices {
+            let level = context.levels[k]
             targets[k].copy(from: level)
             averageMask(mask, height, width, masks[k].pointer, level.shape[2], level.shape[3])
             normalizers[k] = maskedVariation(level.pointer, masks[k].pointer, level.shape[1], masks[k].count)

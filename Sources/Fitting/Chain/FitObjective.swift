@@ -27,6 +27,8 @@ public final class FitObjective<T: Scalar> {
     private let featureWorkspace: Tensor<T>
     private let dPoints = Tensor<T>([68, 2])
     private var geometryIsCurrent = false
+    /// Whether the perceptual loss has looked at the target where it is.
+    private var featuresAreCurrent = true
     /// Keeps triangle ids, mask and contour as they were at the last evaluation (for finite differences).
     public var freezeCoverage = false
     /// Adds to the gradient what moving outlines do (a finite difference with ids held does not see it).
@@ -157,7 +159,7 @@ public final class FitObjective<T: Scalar> {
             head.forward(p, layout: layout, withNormals: seen)
             head.clearGradients()
             if seen, let picture {
-                takeTarget()
+                if movingPhoto?.move(to: head.pose) == true { featuresAreCurrent = false }
                 picture.geometryChanged(head, freezeCoverage: freezeCoverage)
                 if !freezeCoverage { faceMask?.update(picture.raster, inside: inside) }
             }
@@ -182,11 +184,12 @@ public final class FitObjective<T: Scalar> {
     private var target: Tensor<T> { movingPhoto?.target ?? problem.target }
     private var inside: Tensor<T> { movingPhoto?.inside ?? problem.inside }
 
-    /// The target where the head stands now.
-    private func takeTarget() {
-        guard let movingPhoto, movingPhoto.move(to: head.pose), let perceptual else { return }
+    /// Looks at the target anew where it has moved.
+    private func takeFeatures(_ perceptual: PerceptualLoss<T>) {
+        if featuresAreCurrent { return }
         maskKernel(target.pointer, inside.pointer, inside.count, masked.pointer)
         perceptual.setTarget(masked.pointer, mask: inside.pointer)
+        featuresAreCurrent = true
     }
 
     private func pictureTerms(
@@ -210,6 +213,7 @@ public final class FitObjective<T: Scalar> {
         }
         if w.perceptual > 0, let perceptual {
             let n = picture.size * picture.size
+            takeFeatures(perceptual)
             maskKernel(picture.image.pointer, inside.pointer, n, masked.pointer)
             dMasked.fill(0)
             let factor = T(w.perceptual)

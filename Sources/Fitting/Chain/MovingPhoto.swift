@@ -42,7 +42,7 @@ package final class MovingPhoto<T: Scalar> {
     private let frame: AlignedFrame
     /// Derivatives of the target by roll, log scale and shift x and y, (4, 3, S, S).
     private let slopes: Tensor<T>
-    private var pose: HeadPose<T>?
+    private var place: (roll: T, logScale: T, tx: T, ty: T)?
 
     package init(_ surroundings: PhotoSurroundings, side: Int, frame: AlignedFrame) {
         self.side = side
@@ -65,11 +65,11 @@ package final class MovingPhoto<T: Scalar> {
 
     /// Takes the target where a head of this pose stands; false where it is there already.
     package func move(to pose: HeadPose<T>) -> Bool {
-        var place = pose
-        (place.yaw, place.pitch) = (0, 0)
+        let place = (roll: pose.roll, logScale: pose.logScale, tx: pose.tx, ty: pose.ty)
+        if let before = self.place, before == place { return false }
         // A place that is no number cannot be sampled; the energy will say so.
-        if place == self.pose || !place.isFinite { return false }
-        self.pose = place
+        guard place.roll.isFinite, place.logScale.isFinite, place.tx.isFinite, place.ty.isFinite else { return false }
+        self.place = place
         let s = T.exponential(place.logScale), c = s * T.cosine(place.roll), n = s * T.sine(place.roll)
         let half = T(frame.half), centreY = T(frame.centreY)
         let density = T(side) / half
@@ -84,7 +84,7 @@ package final class MovingPhoto<T: Scalar> {
     /// The gradient by roll, log scale and shift, given the one by the target (3, S, S).
     package func gradient(_ dTarget: UnsafePointer<T>) -> (roll: T, logScale: T, tx: T, ty: T) {
         let n = 3 * side * side
-        func along(_ k: Int) -> T { pose == nil ? 0 : T.dot(n, dTarget, slopes.pointer + k * n) }
+        func along(_ k: Int) -> T { place == nil ? 0 : T.dot(n, dTarget, slopes.pointer + k * n) }
         return (along(0), along(1), along(2), along(3))
     }
 }
