@@ -12,6 +12,12 @@ extension FitProblem {
                 target.count == 3 * size * size && inside.count == size * size,
                 "the target must be (3, \(size), \(size)) and its mask (\(size), \(size)); found \(target.count) and \(inside.count) values")
             try require(target.allSatisfy(\.isFinite) && inside.allSatisfy(\.isFinite), "the target holds values that are not finite")
+            if let around = surroundings {
+                let side = PhotoSurroundings.side(target: size)
+                try require(
+                    around.side == side && around.values.allSatisfy(\.isFinite),
+                    "the surroundings of a target of \(size) pixels must have \(side), all finite; found \(around.side)")
+            }
         }
         try require(
             start.identity.count == head.identityCount && start.expression.count == head.expressionCount,

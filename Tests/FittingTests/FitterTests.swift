@@ -63,6 +63,45 @@ import Testing
         #expect(result.picture.count == problem.target.count)
     }
 
+    /// A picture that the renderer made lies turned, shifted and enlarged in the photo: its place is found, and the head that is rendered
+    /// stays upright.
+    @Test func findsWhereThePhotoShowsTheHead() throws {
+        var (models, problem, _) = try Self.selfRender()
+        (problem.start.roll, problem.start.logScale, problem.start.shiftX, problem.start.shiftY) = (0, 0, 0, 0)
+        let size = problem.size, start = problem.start
+        var still = FitStage.garJoint()
+        (still.iterations, still.blocks) = (0, [.similarity])
+        let made = try Fitter(models: models, renderer: .gar, problem: problem).run(FitSchedule(stages: [still])).picture
+        // Where the fine pixel at p lies in that picture: p = s Rz(roll) q + t.
+        let (roll, scale, tx, ty) = (Float(0.06), Float(1.05), Float(4), Float(-3))
+        let n = PhotoSurroundings.side(target: size), half = Float(models.frame.half), centre = Float(models.frame.centreY)
+        var values = [Float](repeating: 0, count: 4 * n * n)
+        for j in 0..<n {
+            for i in 0..<n {
+                let x = (Float(i) + 0.5 - Float(n) / 2) * half / Float(size) - tx
+                let y = (Float(n) / 2 - Float(j) - 0.5) * half / Float(size) + centre - ty
+                let c = Float.cosine(roll) / scale, s = Float.sine(roll) / scale
+                let u = ((c * x + s * y) / half + 1) * Float(size) / 2 - 0.5
+                let v = (1 - (c * y - s * x - centre) / half) * Float(size) / 2 - 0.5
+                guard u >= 0, v >= 0, u < Float(size - 1), v < Float(size - 1) else { continue }
+                let (a, b) = (Int(u), Int(v)), (fx, fy) = (u - Float(Int(u)), v - Float(Int(v)))
+                for k in 0..<3 {
+                    let at = (k * size + b) * size + a
+                    values[(k * n + j) * n + i] =
+                        (1 - fy) * ((1 - fx) * made[at] + fx * made[at + 1]) + fy * ((1 - fx) * made[at + size] + fx * made[at + size + 1])
+                }
+                values[(3 * n + j) * n + i] = 1
+            }
+        }
+        problem.surroundings = PhotoSurroundings(values: values, side: n)
+        problem.landmarks = nil
+        (still.iterations, still.blocks) = (250, [.similarity, .rotation])
+        let found = try Fitter(models: models, renderer: .gar, problem: problem).run(FitSchedule(stages: [still])).state
+        #expect(abs(found.roll - roll) < 0.01 && abs(found.logScale - 0.0488) < 0.01, "\(found.roll), \(found.logScale)")
+        #expect(abs(found.shiftX - tx) < 0.6 && abs(found.shiftY - ty) < 0.6, "\(found.shiftX), \(found.shiftY)")
+        #expect(found.identity == start.identity)
+    }
+
     @Test func sameSeedSameResult() throws {
         let (models, problem, _) = try Self.selfRender()
         let runs = try (0..<2).map { _ in
@@ -114,6 +153,7 @@ import Testing
         refused { $0.target.removeLast() }
         refused { $0.target[5] = .nan }
         refused { $0.inside = [] }
+        refused { $0.surroundings = MovingPhotoTests.surroundings(32) }
         refused { $0.start.identity = [] }
         refused { $0.start.yaw = .infinity }
         refused { $0.landmarks = LandmarkObservations(positions: [1], weights: [], areAnnotated: true) }
