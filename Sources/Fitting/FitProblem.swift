@@ -6,7 +6,7 @@ public struct FitProblem: Sendable {
     public var target: [Float]
     /// 1 where the photo covers the aligned frame, 0 outside it, (S, S).
     public var inside: [Float]
-    /// The photo around the target; with it GAR's head stays in its place and the target moves.
+    /// The photo around the target; with it GAR's head stays in its place, and what it is compared with is taken from here.
     public var surroundings: PhotoSurroundings?
     public var landmarks: LandmarkObservations?
     /// Where the fit begins.

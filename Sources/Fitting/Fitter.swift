@@ -9,7 +9,8 @@ public struct FitResult: Sendable {
     public var state: FitState
     public var history: [FitRecord]
     public var outcomes: [StageOutcome]
-    /// The last picture (3, S, S) in [-1, 1]; empty where no renderer took part.
+    /// The last picture (3, S, S) in [-1, 1]; empty where no renderer took part. Where the photo moved under the head
+    /// (`FitProblem.surroundings`) it is of the head upright, centred and at its own scale, whatever the state's roll, shift and scale.
     public var picture: [Float]
 }
 

@@ -59,6 +59,15 @@ import Fitting
             #expect(worst < 0.02, "off by \(worst)")
             #expect(inside.array == moving.inside.array, "all of it is known")
         }
+        // Halved, it is that of half the side.
+        let small = MovingPhoto<Float>(
+            PhotoSurroundings(values: rgb.array + mask.array, side: n).halved(), side: size / 2, frame: aligned)
+        let pose = HeadPose<Float>(roll: 0.07, logScale: -0.05, tx: 3, ty: 5), crop = Tensor<Float>([3, size / 2, size / 2])
+        _ = small.move(to: pose)
+        warp(
+            image,
+            frame.composed(roll: 0.07, logScale: -0.05, tx: 3, ty: 5, halfMM: aligned.half, centreYMM: aligned.centreY), into: crop)
+        for i in 0..<crop.count { #expect(abs(crop.pointer[i] - small.target.pointer[i]) < 0.03) }
     }
 
     @Test func edgeOfThePhotoIsNotKnown() {
@@ -69,7 +78,9 @@ import Fitting
         #expect(moving.inside.pointer[16 * size + size - 1] == 0)
         #expect(moving.inside.pointer[16 * size] == 1)
         #expect(!moving.move(to: HeadPose(tx: .nan)), "a place that is no number is not gone to")
-        #expect(moving.target.isFinite)
+        #expect(moving.target.isFinite && !moving.isPlaced)
+        _ = moving.move(to: HeadPose(tx: 60))
+        #expect(moving.isPlaced)
     }
 
     @Test func gradientIsThatOfTheTarget() {

@@ -149,3 +149,30 @@ def test_a_schedule_for_a_whole_reconstruction(photo, models):
         stage["iterations"] = 2
     result = garface.reconstruct(photo, models=models, schedule=schedule)
     assert len(result.history) <= 2 * len(schedule["stages"]) + 2
+
+
+def test_a_picture_is_of_the_pose_that_is_written(photo, models, result, tmp_path):
+    """Also where the head is five times as large as the photo; and a turned start is turned back by the picture alone."""
+    pixels = garface.Image(photo).array()
+    x, y, side = 210, 105, 28
+    points = result.landmarks_static - [x, y]
+    seen = ((points >= 0) & (points < side)).all(1)
+    tiny = np.ascontiguousarray(pixels[y:y + side, x:x + side])
+    stages = [{**stage, "iterations": 3} for stage in garface.standard_schedule()["stages"]]
+    for found in (
+        garface.reconstruct(tiny, models=models, landmarks=points, landmark_confidences=seen.astype(float), schedule=stages),
+        garface.reconstruct(pixels, models=models, schedule=stages),
+        garface.reconstruct(pixels, models=models, renderer="start"),
+    ):
+        found.write(tmp_path, files=["parameters"])
+        again = garface.load_result(tmp_path / "parameters.safetensors", models=models)
+        assert np.array_equal(again.render, found.render)
+
+
+@pytest.mark.parametrize("weights", [{"photometric": 3000}, {"perceptual": 300}])
+def test_the_picture_alone_finds_the_roll(photo, models, result, weights):
+    turned = result.edit(roll=result.roll + 10)
+    fit = garface.Fit(photo, start=turned)
+    fit.run({**garface.standard_schedule()["stages"][2], "iterations": 40, "blocks": ["similarity", "rotation"],
+             "weights": {"landmarks": 0, **weights}})
+    assert abs(fit.result().roll - result.roll) < 2

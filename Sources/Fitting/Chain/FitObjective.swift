@@ -28,7 +28,7 @@ public final class FitObjective<T: Scalar> {
     private let dPoints = Tensor<T>([68, 2])
     private var geometryIsCurrent = false
     /// Whether the perceptual loss has looked at the target where it is.
-    private var featuresAreCurrent = true
+    private var featuresAreCurrent: Bool
     /// Keeps triangle ids, mask and contour as they were at the last evaluation (for finite differences).
     public var freezeCoverage = false
     /// Adds to the gradient what moving outlines do (a finite difference with ids held does not see it).
@@ -100,13 +100,14 @@ public final class FitObjective<T: Scalar> {
             boundedExpression: head.head.expressionPrior == .unitInterval)
         movingPhoto =
             head.keepsUpright ? problem.surroundings.map { MovingPhoto($0, side: size, frame: head.frame) } : nil
+        featuresAreCurrent = movingPhoto == nil
         photometric = size > 0 ? PhotometricLoss(size: size) : nil
         if size > 0, let features = perceptualNetwork?.features {
             let levels = max(1, features.levelCount - Self.levelsLeftOut)
             let loss = try PerceptualLoss(
                 features, height: size, width: size, levelWeights: (0..<features.levelCount).map { $0 < levels ? 1 / T(levels) : 0 },
                 largestSide: perceptualNetwork?.inputSize)
-            loss.setTarget(cut.pointer, mask: inside.pointer)
+            if movingPhoto == nil { loss.setTarget(cut.pointer, mask: inside.pointer) }
             perceptual = loss
         } else {
             perceptual = nil
@@ -167,6 +168,8 @@ public final class FitObjective<T: Scalar> {
         }
         if seen, let picture {
             pictureTerms(picture, p, w, active, geometryActive, g, &t)
+            // A head that is nowhere has no photo under it.
+            if let movingPhoto, !movingPhoto.isPlaced { t.photometric = .nan }
         }
         if let observed = problem.observed, w.landmarks > 0, geometryActive {
             landmarkTerms(observed, w, &t)
@@ -204,12 +207,6 @@ public final class FitObjective<T: Scalar> {
                 photometric.evaluate(
                     image: picture.image.pointer, target: target.pointer, weights: faceMask.weights.pointer,
                     factor: T(w.photometric), gradient: dImage.pointer))
-            // What the picture gains by a change the target loses by it. The perceptual loss, a hundredth of the whole, is taken
-            // not to change with the target.
-            if geometryActive, let movingPhoto {
-                let d = movingPhoto.gradient(dImage.pointer)
-                head.dPlace = (head.dPlace.roll - d.roll, head.dPlace.logScale - d.logScale, head.dPlace.tx - d.tx, head.dPlace.ty - d.ty)
-            }
         }
         if w.perceptual > 0, let perceptual {
             let n = picture.size * picture.size
@@ -220,6 +217,12 @@ public final class FitObjective<T: Scalar> {
             t.perceptual = Double(
                 factor * perceptual(masked.pointer, scale: factor, dPicture: dMasked.pointer, workspace: featureWorkspace))
             maskAddKernel(dMasked.pointer, inside.pointer, n, dImage.pointer)
+        }
+        // What the picture gains by a change the target loses by it: exactly so in the photometric loss, and in the perceptual one, whose
+        // features are not linear, the more the more alike the two are.
+        if geometryActive, let movingPhoto {
+            let d = movingPhoto.gradient(dImage.pointer)
+            head.dPlace = (head.dPlace.roll - d.roll, head.dPlace.logScale - d.logScale, head.dPlace.tx - d.tx, head.dPlace.ty - d.ty)
         }
         picture.backward(
             dImage, p, layout: layout, active: active, head: geometryActive ? head : nil, silhouettes: silhouettes, gradient: g)

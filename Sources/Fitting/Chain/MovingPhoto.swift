@@ -19,7 +19,7 @@ public struct PhotoSurroundings: Sendable {
     }
 
     /// Means of 2 x 2 pixels.
-    func halved() -> PhotoSurroundings {
+    package func halved() -> PhotoSurroundings {
         var half = [Float](repeating: 0, count: 4 * (side / 2) * (side / 2))
         halve(values, 4, side, &half)
         return PhotoSurroundings(values: half, side: side / 2)
@@ -42,12 +42,15 @@ package final class MovingPhoto<T: Scalar> {
     private let frame: AlignedFrame
     /// Derivatives of the target by roll, log scale and shift x and y, (4, 3, S, S).
     private let slopes: Tensor<T>
+    /// Whether the last place was one.
+    package private(set) var isPlaced = true
     private var place: (roll: T, logScale: T, tx: T, ty: T)?
 
     package init(_ surroundings: PhotoSurroundings, side: Int, frame: AlignedFrame) {
         self.side = side
         self.frame = frame
         let wide = surroundings.side, n = wide - 1
+        precondition(wide > 2 * side && wide % 2 == 0, "surroundings: twice as fine as the target, and wider")
         sourceSide = n
         source = Tensor([n, n, 4])
         for y in 0..<n {
@@ -66,9 +69,10 @@ package final class MovingPhoto<T: Scalar> {
     /// Takes the target where a head of this pose stands; false where it is there already.
     package func move(to pose: HeadPose<T>) -> Bool {
         let place = (roll: pose.roll, logScale: pose.logScale, tx: pose.tx, ty: pose.ty)
+        // A place that is no number cannot be sampled.
+        isPlaced = place.roll.isFinite && place.logScale.isFinite && place.tx.isFinite && place.ty.isFinite
+        if !isPlaced { return false }
         if let before = self.place, before == place { return false }
-        // A place that is no number cannot be sampled; the energy will say so.
-        guard place.roll.isFinite, place.logScale.isFinite, place.tx.isFinite, place.ty.isFinite else { return false }
         self.place = place
         let s = T.exponential(place.logScale), c = s * T.cosine(place.roll), n = s * T.sine(place.roll)
         let half = T(frame.half), centreY = T(frame.centreY)

@@ -56,14 +56,25 @@ struct FaceJob {
         believed = state
     }
 
-    /// Takes roll, scale and shift out of the head's pose and into the frame.
-    mutating func recentre() {
+    /// Takes roll, scale and shift out of the head's pose and into the frame; false where there is no such frame.
+    @discardableResult
+    mutating func recentre() -> Bool {
         let moved = frame.composed(
             roll: Double(state.roll), logScale: Double(state.logScale), tx: Double(state.shiftX), ty: Double(state.shiftY),
             halfMM: aligned.half, centreYMM: aligned.centreY)
-        guard moved.isUsable, moved.size <= 4 * Double(max(photo.width, photo.height)) else { return }
+        guard moved.isUsable, moved.size <= Self.largestFrame * Double(max(photo.width, photo.height)) else { return false }
         frame = moved
         (state.roll, state.logScale, state.shiftX, state.shiftY) = (0, 0, 0, 0)
+        return true
+    }
+
+    /// Side of the largest frame, in sides of the photo: beyond it the photo would be a few pixels of the crop.
+    private static let largestFrame = 64.0
+
+    /// GAR draws the head upright and centred, and its picture is of the frame that follows: without that frame there is no result.
+    private mutating func follow() throws {
+        let covers = recentre() && abs(frame.centreX) < frame.size + Double(photo.width) && abs(frame.centreY) < frame.size + Double(photo.height)
+        if !covers { throw GarfaceError(.numericalFailure, "fit: the head has left the photo; give points, or take smaller steps") }
     }
 
     /// Begins where a face was left: the network's reading keeps to the landmarks and to what is believed.
@@ -78,20 +89,22 @@ struct FaceJob {
 
     /// Runs stages in the present frame.
     mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
+        if renderer == .gar { try follow() }
         let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem(renderer))
         take(try Self.reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) })
-        if renderer == .gar { recentre() }
+        if renderer == .gar { try follow() }
     }
 
     /// Runs stages on several photos of one person at once, each in its present frame.
     static func run(
         together jobs: inout [FaceJob], _ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void
     ) throws {
+        if renderer == .gar { for k in jobs.indices { try jobs[k].follow() } }
         let fitter = try JointFitter(models: jobs[0].models.fit, renderer: renderer, problems: jobs.map { $0.problem(renderer) })
         let results = try reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) }
         for (k, result) in results.enumerated() {
             jobs[k].take(result)
-            if renderer == .gar { jobs[k].recentre() }
+            if renderer == .gar { try jobs[k].follow() }
         }
     }
 
