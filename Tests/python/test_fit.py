@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -176,3 +178,18 @@ def test_the_picture_alone_finds_the_roll(photo, models, result, weights):
     fit.run({**garface.standard_schedule()["stages"][2], "iterations": 40, "blocks": ["similarity", "rotation"],
              "weights": {"landmarks": 0, **weights}})
     assert abs(fit.result().roll - result.roll) < 2
+
+
+@pytest.mark.parametrize("progress", ["None", "lambda fraction, stage: None"])
+def test_interrupted_from_the_keyboard(photo, progress):
+    program = (
+        "import os, signal, sys, threading, garface\n"
+        "fit = garface.Fit(sys.argv[1])\n"
+        "stage = {**garface.standard_schedule()['stages'][2], 'iterations': 100000}\n"
+        "threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "try:\n"
+        f"    fit.run(stage, progress={progress})\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n")
+    done = subprocess.run([sys.executable, "-c", program, str(photo)], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "interrupted\n", done.stderr

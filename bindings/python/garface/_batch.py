@@ -7,8 +7,9 @@ import os
 from typing import Any, Callable, Iterable, Optional
 
 from . import _signatures as c
-from ._library import check, function, integer, lib, path, wrong
+from ._library import function, integer, lib, path, wrong
 from ._models import Models, as_models
+from ._progress import check_callback
 from ._reconstruct import _Options
 from ._result import selection
 
@@ -22,6 +23,7 @@ class _Bridge:
     def __init__(self, progress: BatchProgress | None) -> None:
         self.rows: list[dict[str, Any]] = []
         self.exception: BaseException | None = None
+        self._has_refused = False
         if progress is not None:
             function(progress, "progress")
 
@@ -31,7 +33,9 @@ class _Bridge:
                     return True
                 self.rows.append(json.loads(row))
                 answer = progress(through, total, self.rows[-1]) if progress is not None else None
-                return answer is None or bool(answer)
+                refuses = answer is not None and not answer
+                self._has_refused |= refuses
+                return not refuses
             except BaseException as problem:
                 self.exception = problem
                 return False
@@ -39,9 +43,7 @@ class _Bridge:
         self.callback = c.BatchCallback(call)
 
     def check(self, status: int) -> None:
-        if self.exception is not None:
-            raise self.exception
-        check(status)
+        check_callback(status, self.exception, self._has_refused)
 
 
 def batch(
