@@ -142,14 +142,10 @@ def frame_pose(result):
 
 
 def test_the_surface_takes_its_colours_along(saved, pixels, models):
-    """In a photo of noise, what an edit moves is found at its new place, by the cameras alone."""
+    """In photos of noise, what an edit moves is found at its new place, by the cameras alone."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     height, width = pixels.shape[:2]
-    noise = gaussian_filter(np.random.default_rng(5).normal(size=(height, width)), 1.2)
-    chart = np.clip(128 + 35 * noise / noise.std(), 0, 255).astype(np.uint8)
-    face = garface.load_result(saved, chart, models=models)
-    assert np.array_equal(face.photo[:, :, 1], chart)
     head = garface.HeadModel()
     mean = head.evaluate()
     distance = np.linalg.norm(mean - head.landmarks(mean)[30], axis=1)
@@ -164,22 +160,30 @@ def test_the_surface_takes_its_colours_along(saved, pixels, models):
     def sampled(picture, places):
         return map_coordinates(picture.astype(np.float32), places[:, ::-1].T, order=1)
 
-    cases = []
-    for edit in (dict(turn=(0, 0, 12)), dict(turn=(8, 0, 0)), dict(turn=(0, 9, 0)), dict(expression={"mouthLeft": 1, "jawOpen": 0.5})):
-        edited = face.edit(**edit)
-        before, after = project(face.vertices, face.camera), project(edited.vertices, edited.camera)
-        facing = np.minimum(edited.normals_posed[:, 2], face.normals_posed[:, 2])
-        moved = np.linalg.norm(after - before, axis=1) > 3  # further than the noise resembles itself
-        for name, (part, least, shown, closely) in parts.items():
-            chosen = (facing > least) & (face.visibility > shown) & skin & part & moved
-            if chosen.sum() < 30:
-                continue
-            cases.append(name)
-            there = sampled(edited.photo[:, :, 1], after[chosen])
-            follows = np.corrcoef(there, sampled(chart, before[chosen]))[0, 1]
-            stays = np.corrcoef(there, sampled(chart, after[chosen]))[0, 1]
-            least_followed = closely if "turn" in edit else 0.4      # GAR paints the open mouth over what is around it
-            assert follows > least_followed and stays < 0.5, (edit, name, follows, stays)
+    edits = dict(turn=(0, 0, 12)), dict(turn=(8, 0, 0)), dict(turn=(0, 9, 0)), dict(expression={"mouthLeft": 1, "jawOpen": 0.5})
+    stays = {}
+    # Forty vertices of one noise may resemble each other by chance: of three it is the mean that tells.
+    for seed in (5, 6, 7):
+        noise = gaussian_filter(np.random.default_rng(seed).normal(size=(height, width)), 1.2)
+        chart = np.clip(128 + 35 * noise / noise.std(), 0, 255).astype(np.uint8)
+        face = garface.load_result(saved, chart, models=models)
+        assert np.array_equal(face.photo[:, :, 1], chart)
+        for k, edit in enumerate(edits):
+            edited = face.edit(**edit)
+            before, after = project(face.vertices, face.camera), project(edited.vertices, edited.camera)
+            facing = np.minimum(edited.normals_posed[:, 2], face.normals_posed[:, 2])
+            moved = np.linalg.norm(after - before, axis=1) > 3  # further than the noise resembles itself
+            for name, (part, least, shown, closely) in parts.items():
+                chosen = (facing > least) & (face.visibility > shown) & skin & part & moved
+                if chosen.sum() < 30:
+                    continue
+                there = sampled(edited.photo[:, :, 1], after[chosen])
+                follows = np.corrcoef(there, sampled(chart, before[chosen]))[0, 1]
+                least_followed = closely if "turn" in edit else 0.4      # GAR paints the open mouth over what is around it
+                assert follows > least_followed, (edit, name, follows)
+                stays.setdefault((name, k), []).append(np.corrcoef(there, sampled(chart, after[chosen]))[0, 1])
+    assert all(np.mean(values) < 0.4 for values in stays.values()), stays
+    cases = [name for name, _ in stays]
     assert cases.count("face") == 4 and "skull" in cases, cases
 
 

@@ -184,6 +184,7 @@ def test_the_picture_alone_finds_the_roll(photo, models, result, weights):
 def test_interrupted_from_the_keyboard(photo, progress):
     program = (
         "import os, signal, sys, threading, garface\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"      # shells ignore it in what runs in the background
         "fit = garface.Fit(sys.argv[1])\n"
         "stage = {**garface.standard_schedule()['stages'][2], 'iterations': 100000}\n"
         "threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
