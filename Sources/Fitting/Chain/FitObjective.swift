@@ -28,7 +28,7 @@ public final class FitObjective<T: Scalar> {
     private let dPoints = Tensor<T>([68, 2])
     private var geometryIsCurrent = false
     /// Whether the perceptual loss has looked at the target where it is.
-    private var featuresAreCurrent: Bool
+    private var featuresAreCurrent = false
     /// Keeps triangle ids, mask and contour as they were at the last evaluation (for finite differences).
     public var freezeCoverage = false
     /// Adds to the gradient what moving outlines do (a finite difference with ids held does not see it).
@@ -82,10 +82,9 @@ public final class FitObjective<T: Scalar> {
             wPlus: picture?.count(of: .wPlus) ?? 0, noise: picture?.count(of: .noise) ?? 0,
             albedo: picture?.count(of: .albedo) ?? 0, light: picture?.count(of: .light) ?? 0)
         let n = size * size
-        let target = Tensor<T>([3, size, size]), inside = Tensor<T>([size, size]), cut = Tensor<T>([3, size, size])
+        let target = Tensor<T>([3, size, size]), inside = Tensor<T>([size, size])
         for i in 0..<min(3 * n, problem.target.count) { target.pointer[i] = T(problem.target[i]) }
         for i in 0..<min(n, problem.inside.count) { inside.pointer[i] = T(problem.inside[i]) }
-        for i in 0..<3 * n { cut.pointer[i] = target.pointer[i] * inside.pointer[i % n] }
         func filled(_ a: [Float], _ count: Int, _ value: T) -> [T] {
             (0..<count).map { $0 < a.count ? T(a[$0]) : value }
         }
@@ -100,15 +99,12 @@ public final class FitObjective<T: Scalar> {
             boundedExpression: head.head.expressionPrior == .unitInterval)
         movingPhoto =
             head.keepsUpright ? problem.surroundings.map { MovingPhoto($0, side: size, frame: head.frame) } : nil
-        featuresAreCurrent = movingPhoto == nil
         photometric = size > 0 ? PhotometricLoss(size: size) : nil
         if size > 0, let features = perceptualNetwork?.features {
             let levels = max(1, features.levelCount - Self.levelsLeftOut)
-            let loss = try PerceptualLoss(
+            perceptual = try PerceptualLoss(
                 features, height: size, width: size, levelWeights: (0..<features.levelCount).map { $0 < levels ? 1 / T(levels) : 0 },
                 largestSide: perceptualNetwork?.inputSize)
-            if movingPhoto == nil { loss.setTarget(cut.pointer, mask: inside.pointer) }
-            perceptual = loss
         } else {
             perceptual = nil
         }

@@ -53,11 +53,14 @@ package final class MovingPhoto<T: Scalar> {
         precondition(wide > 2 * side && wide % 2 == 0, "surroundings: twice as fine as the target, and wider")
         sourceSide = n
         source = Tensor([n, n, 4])
-        for y in 0..<n {
-            for x in 0..<n {
-                for c in 0..<4 {
-                    let i = (c * wide + y) * wide + x, v = surroundings.values
-                    source.pointer[4 * (y * n + x) + c] = T(0.25 * (v[i] + v[i + 1] + v[i + wide] + v[i + wide + 1]))
+        let source = source
+        surroundings.values.withUnsafeBufferPointer { v in
+            for y in 0..<n {
+                for x in 0..<n {
+                    for c in 0..<4 {
+                        let i = (c * wide + y) * wide + x
+                        source.pointer[4 * (y * n + x) + c] = T(0.25 * (v[i] + v[i + 1] + v[i + wide] + v[i + wide + 1]))
+                    }
                 }
             }
         }

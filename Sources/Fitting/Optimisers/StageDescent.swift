@@ -45,12 +45,17 @@ final class StageDescent {
             ? runAdam(stage, objective, unknowns, project, record) : runLBFGS(stage, objective, unknowns, project, record)
     }
 
+    /// Where every number is that the stage moves, and its step.
+    private func steps(of stage: FitStage, _ objective: any StageEnergy) -> [(range: Range<Int>, rate: Float)] {
+        stage.blocks.flatMap { block in objective.ranges(block).flatMap { stage.steps(block, $0) } }
+    }
+
     private func runAdam(
         _ stage: FitStage, _ objective: any StageEnergy, _ unknowns: UnsafeMutablePointer<Float>, _ project: () -> Void,
         _ note: Record
     ) throws -> StageOutcome {
         let active = Set(stage.blocks)
-        let ranges = stage.blocks.flatMap { block in objective.ranges(block).flatMap { stage.steps(block, $0) } }
+        let ranges = steps(of: stage, objective)
         adam.reset()
         var best: Float = .infinity, sinceBest = 0
         var start: Float?, done = 0, reason = StageOutcome.Reason.finished
@@ -90,7 +95,7 @@ final class StageDescent {
         lbfgs = solver
         solver.reset()
         scale.fill(0)
-        for (range, step) in stage.blocks.flatMap({ block in objective.ranges(block).flatMap { stage.steps(block, $0) } }) {
+        for (range, step) in steps(of: stage, objective) {
             for i in range { scale.pointer[i] = step }
         }
         func evaluate() -> Float {

@@ -85,7 +85,7 @@ public struct FitStage: Sendable, Equatable {
     /// shift of as many mm.
     func steps(_ block: ParameterBlock, _ range: Range<Int>) -> [(range: Range<Int>, rate: Float)] {
         let step = step(block)
-        guard block == .similarity, range.count == 3 else { return [(range, step)] }
+        guard block == .similarity else { return [(range, step)] }
         let scale = range.lowerBound + 1
         return [(range.lowerBound..<scale, step / Self.radiusMM), (scale..<range.upperBound, step)]
     }

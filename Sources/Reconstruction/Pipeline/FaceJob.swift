@@ -90,7 +90,7 @@ struct FaceJob {
     /// Runs stages in the present frame.
     mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
         if renderer == .gar { try follow() }
-        let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem(renderer))
+        let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem(renderer, moves: !stages.isEmpty))
         take(try Self.reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) })
         if renderer == .gar { try follow() }
     }
@@ -161,8 +161,8 @@ struct FaceJob {
         if !wPlus.isEmpty { state.wPlus = wPlus }
     }
 
-    /// What there is to fit in the present frame.
-    private func problem(_ renderer: FitRenderer) -> FitProblem {
+    /// What there is to fit in the present frame, in which a head that no stage `moves` is only drawn.
+    private func problem(_ renderer: FitRenderer, moves: Bool = true) -> FitProblem {
         // Points alone need no picture.
         let picture = renderer == .none ? nil : crop(size)
         var problem = FitProblem(
@@ -179,7 +179,7 @@ struct FaceJob {
             problem.expressionPrecision = [Float](repeating: 0, count: models.head.expressionCount)
         }
         if renderer != .gar { problem.start.wPlus = [] }
-        if renderer == .gar { problem.surroundings = surroundings() }
+        if renderer == .gar && moves { problem.surroundings = surroundings() }
         return problem
     }
 

@@ -260,7 +260,6 @@ public final class FaceTracker {
             // The renderer sees a few of them: it takes its time for each.
             let shown = min(4, jobs.count)
             var chosen = (0..<shown).map { jobs[$0 * (jobs.count - 1) / max(1, shown - 1)] }
-            for k in chosen.indices { chosen[k].recentre() }
             try FaceJob.run(together: &chosen, FitSchedule.standard(.gar).stages.filter { $0.optimiser != .gaussNewton }, .gar) { _, _ in }
             jobs = chosen
             lastWPlus = chosen[0].state.wPlus

@@ -8,8 +8,8 @@ operations, Adam; z-buffer and triangle ids by numba, the normals interpolated f
 gradients to the barycentric weights. Same stages, iterations, picture sizes and step sizes as the library's standard
 schedule. In its favour: it begins where the library's start ends, for nothing (finding, aligning, the inverse network), has
 no Gauss-Newton stage, no gradient of moving outlines (silhouettes), no visible-contour landmarks, moves the head over a
-fixed crop instead of sampling the photo anew under it, and makes no result (texture, maps, meshes). Not in its favour: nothing known. Both sides' photometric difference at the end is printed, so that
-one can see that both did fit.
+fixed crop instead of sampling the photo anew under it, and makes no result (texture, maps, meshes). Not in its favour: nothing
+known. Both sides' photometric difference at the end is printed, so that one can see that both did fit.
 """
 import argparse
 import json

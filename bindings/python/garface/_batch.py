@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterable, Optional
 from . import _signatures as c
 from ._library import function, integer, lib, path, wrong
 from ._models import Models, as_models
-from ._progress import check_callback
+from ._progress import Bridge
 from ._reconstruct import _Options
 from ._result import selection
 
@@ -17,33 +17,25 @@ from ._result import selection
 BatchProgress = Callable[[int, int, "dict[str, Any]"], Optional[bool]]
 
 
-class _Bridge:
+class _Bridge(Bridge):
     """Gathers the rows and hands them to a Python callable. An exception in it, Ctrl-C too, ends the batch and is raised again."""
 
     def __init__(self, progress: BatchProgress | None) -> None:
+        super().__init__()
         self.rows: list[dict[str, Any]] = []
-        self.exception: BaseException | None = None
-        self._has_refused = False
         if progress is not None:
             function(progress, "progress")
 
+        def through_with(through: int, total: int, row: bytes | None) -> Any:
+            if row is None:
+                return None
+            self.rows.append(json.loads(row))
+            return None if progress is None else progress(through, total, self.rows[-1])
+
         def call(_user: Any, through: int, total: int, row: bytes | None) -> bool:
-            try:
-                if row is None:
-                    return True
-                self.rows.append(json.loads(row))
-                answer = progress(through, total, self.rows[-1]) if progress is not None else None
-                refuses = answer is not None and not answer
-                self._has_refused |= refuses
-                return not refuses
-            except BaseException as problem:
-                self.exception = problem
-                return False
+            return self.goes_on(lambda: through_with(through, total, row))
 
         self.callback = c.BatchCallback(call)
-
-    def check(self, status: int) -> None:
-        check_callback(status, self.exception, self._has_refused)
 
 
 def batch(
