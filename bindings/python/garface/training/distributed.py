@@ -10,6 +10,11 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+if dist.is_available():
+    # Its functions take the group of the time it is first imported as a default and keep it for ever, with its threads, and one
+    # of these that still lets go of a tensor while Python exits takes the process down. Importing it here, before there is a group.
+    import torch.distributed.nn.functional  # noqa: F401
+
 
 def start():
     """(rank, world): joins the group torchrun announces in the environment (nccl where each rank has a GPU, else gloo)."""
