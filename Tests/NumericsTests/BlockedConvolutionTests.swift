@@ -17,10 +17,11 @@ struct BlockedConvolutionTests {
     }
 
     private func compare(
-        _ kind: ConvolutionKind, _ engine: BlockedConvolution.Engine, _ precision: ProductPrecision = .single
+        _ kind: ConvolutionKind, _ engine: BlockedConvolution.Engine, _ precision: ProductPrecision = .single,
+        sizes: [[Int]] = Self.sizes
     ) throws {
         var rng = RandomGenerator(seed: 5)
-        for s in Self.sizes {
+        for s in sizes {
             let weights: Tensor<Float> = randomTensor([s[2], s[1], 3, 3], &rng)
             let exact = try ConvolutionWeights(weights.converted(to: Double.self), kind: kind, path: .reference)
                 .convolution(batch: s[0], height: s[3], width: s[4])
@@ -73,6 +74,28 @@ struct BlockedConvolutionTests {
         setThreadCount(threads)
         defer { setThreadCount(1) }
         try compare(kind, .winograd)
+    }
+
+    @Test(arguments: [1, 2, 3]) func small(_ threads: Int) throws {
+        setThreadCount(threads)
+        defer { setThreadCount(1) }
+        try compare(.same3x3, .small, sizes: [[1, 16, 16, 4, 4], [3, 32, 48, 4, 4], [2, 80, 16, 4, 4], [1, 128, 128, 4, 4]])
+    }
+
+    /// It is taken wherever it can be, in single precision whatever was asked for, and nowhere else.
+    @Test func smallIsForFourByFour() throws {
+        let weights: Tensor<Float> = Tensor([16, 16, 3, 3])
+        func engine(_ kind: ConvolutionKind, _ side: Int, _ wanted: BlockedConvolution.Engine? = nil) throws -> BlockedConvolution.Engine {
+            let c = try BlockedConvolution(
+                ConvolutionWeights(weights, kind: kind), height: side, width: side, engine: wanted, precision: .bfloat16)
+            #expect(c.engine == .winograd || c.precision == .single)
+            return c.engine
+        }
+        #expect(try engine(.same3x3, 4) == .small)
+        #expect(try engine(.same3x3, 4, .winograd) == .winograd)
+        #expect(try engine(.same3x3, 8) == .winograd)
+        #expect(try engine(.same3x3, 8, .small) == .winograd)
+        #expect(try engine(.up3x3, 4, .small) == .winograd)
     }
 
     @Test(.enabled(if: ProductPrecision.bfloat16.isAvailable), arguments: [ConvolutionKind.same3x3, .up3x3], [1, 3])

@@ -27,6 +27,14 @@ size_t garface_winograd_scratch(int inputs, int outputs, int height, int width);
 void garface_winograd(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
                       int width, float *scratch, int part, int parts);
 
+// The same of maps of 4 x 4 pixels, directly.
+
+size_t garface_small_weight_count(int inputs, int outputs);
+void garface_small_weights(const float *w, int inputs, int outputs, bool mirrored, float *u);
+size_t garface_small_scratch(int inputs);
+void garface_small(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part,
+                   int parts);
+
 // Transposed 3x3 convolution of stride 2, [height][width] to [2 height + 1][2 width + 1], and its adjoint, by a nested
 // algorithm F(4, 2): even outputs along a side see two taps, 5 multiplications for 4 of them; odd ones see one tap.
 

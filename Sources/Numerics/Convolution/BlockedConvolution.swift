@@ -12,11 +12,17 @@ public enum ProductPrecision: String, Sendable, CaseIterable {
 /// A 3x3 convolution of single-precision maps whose channels lie in blocks of 16, `[channels / 16][height][width][16]` for
 /// each sample: what the renderer works with where the processor has AVX-512, so that nothing is reordered between layers.
 ///
-/// By Winograd code of its own, or by oneDNN's direct one where maps are so small that reading the transformed weights takes
-/// longer than they save. One thread at a time.
+/// By Winograd code of its own, or directly where maps are so small that reading the transformed weights takes longer than they
+/// save: by code of its own too, or, what doubles the size, by oneDNN's. One thread at a time.
 public final class BlockedConvolution {
     /// What computes it.
-    public enum Engine: Sendable { case winograd, direct }
+    public enum Engine: Sendable {
+        case winograd
+        /// oneDNN's.
+        case direct
+        /// Our own of 3x3 kernels on maps of 4 x 4 pixels.
+        case small
+    }
 
     public let engine: Engine
     /// `.bfloat16` where that was asked for, the processor has it and the engine is Winograd's.
@@ -44,6 +50,10 @@ public final class BlockedConvolution {
         weights > 32_768 && height * width <= 16
     }
 
+    private static func isSmall(_ kind: ConvolutionKind, _ height: Int, _ width: Int) -> Bool {
+        kind == .same3x3 && height == 4 && width == 4
+    }
+
     /// - Parameters:
     ///   - engine: nil takes the quicker one.
     ///   - precision: of the products, where this processor can make them so.
@@ -59,20 +69,34 @@ public final class BlockedConvolution {
         inputShape = [batch, i, height, width]
         outputShape = [batch, o, kind.outputLength(height), kind.outputLength(width)]
         parts = partCount()
-        var engine = wanted ?? (Self.prefersDirect(i * o, height, width) ? .direct : .winograd)
+        let small = Self.isSmall(kind, height, width)
+        var engine = wanted ?? (small ? .small : Self.prefersDirect(i * o, height, width) ? .direct : .winograd)
+        if engine == .small && !small { engine = .winograd }
         #if GARFACE_ONEDNN
             let plain = PlainConvolution(
                 kind, batch: batch, inputChannels: i, outputChannels: o, height: height, width: width)
             direct = engine == .direct ? try? BlockedOneDNN(plain, weights.blocked, plain: weights.plainWeights) : nil
-            if direct == nil { engine = .winograd }
+            if direct == nil && engine == .direct { engine = .winograd }
         #else
-            engine = .winograd
+            if engine == .direct { engine = .winograd }
         #endif
         self.engine = engine
         let half = engine == .winograd && precision == .bfloat16 && precision.isAvailable
         self.precision = half ? .bfloat16 : .single
         if engine == .direct {
             (forwardWeights, adjointWeights, scratchPerPart, scratchCount) = (nil, nil, 0, 0)
+            return
+        }
+        if engine == .small {
+            func packed(adjoint: Bool) -> Tensor<Float> {
+                let plain = weights.unswapped(), u = Tensor<Float>([garface_small_weight_count(Int32(i), Int32(o))])
+                withExtendedLifetime(plain) { garface_small_weights(plain.pointer, Int32(i), Int32(o), adjoint, u.pointer) }
+                return u
+            }
+            forwardWeights = weights.small.forward.value { packed(adjoint: false) }
+            adjointWeights = weights.small.adjoint.value { packed(adjoint: true) }
+            scratchPerPart = garface_small_scratch(Int32(max(i, o)))
+            scratchCount = parts * scratchPerPart
             return
         }
         let up = kind == .up3x3
@@ -101,7 +125,7 @@ public final class BlockedConvolution {
     }
 
     /// Whether `forward` multiplies by a scale for each channel; otherwise it wants its input multiplied already.
-    public var takesScale: Bool { engine == .winograd }
+    public var takesScale: Bool { engine != .direct }
 
     /// `y = conv(x * scale)`; y is overwritten.
     /// - Parameter scale: [batch, inputs], or nil.
@@ -119,9 +143,13 @@ public final class BlockedConvolution {
         let (from, to) = (inputShape[1...].reduce(1, *), outputShape[1...].reduce(1, *))
         let run = kind == .up3x3 ? garface_up : garface_winograd
         let u = forwardWeights!.pointer, count = parts, each = scratchPerPart, half = precision == .bfloat16
+        let small = engine == .small
         for n in 0..<batch {
             let (xn, yn, sn) = (x + n * from, y + n * to, scale.map { $0 + n * inputs })
             inParts(count) { part in
+                if small {
+                    return garface_small(xn, sn, u, yn, i, o, scratch + part * each, Int32(part), Int32(count))
+                }
                 run(xn, sn, u, half, yn, i, o, h, w, scratch + part * each, Int32(part), Int32(count))
             }
         }
@@ -140,12 +168,14 @@ public final class BlockedConvolution {
         let (i, o, h, w) = (Int32(inputs), Int32(outputs), Int32(height), Int32(width))
         let (to, from) = (inputShape[1...].reduce(1, *), outputShape[1...].reduce(1, *))
         let u = adjointWeights!.pointer, count = parts, each = scratchPerPart, up = kind == .up3x3
-        let half = precision == .bfloat16
+        let half = precision == .bfloat16, small = engine == .small
         for n in 0..<batch {
             let (gn, xn) = (dy + n * from, dx + n * to)
             inParts(count) { part in
                 let memory = scratch + part * each
-                if up {
+                if small {
+                    garface_small(gn, nil, u, xn, o, i, memory, Int32(part), Int32(count))
+                } else if up {
                     garface_up_adjoint(gn, u, half, xn, o, i, h, w, memory, Int32(part), Int32(count))
                 } else {
                     garface_winograd(gn, nil, u, half, xn, o, i, h, w, memory, Int32(part), Int32(count))

@@ -8,7 +8,9 @@ public final class ConvolutionWeights<T: Scalar>: @unchecked Sendable {
     let plainWeights: Tensor<T>
     /// As the blocked convolution wants them, forward and towards the input.
     let transformed = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
-    /// The same in bfloat16, two numbers in the place of one.
+    /// As it wants them for maps of 4 x 4 pixels.
+    let small = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
+    /// The transformed ones in bfloat16, two numbers in the place of one.
     let halved = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
     let packed = PackedWeightCache()
     #if GARFACE_ONEDNN
