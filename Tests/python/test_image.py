@@ -36,9 +36,26 @@ def test_alpha_and_pillow(tmp_path):
         picture.save(tmp_path / "picture.png")
         read = garface.Image(tmp_path / "picture.png").array()
         assert np.array_equal(garface.Image(picture).array(), read), mode
-    with pytest.raises(garface.InvalidArgumentError, match="8 bits"):
-        garface.Image(pillow.fromarray(np.zeros((4, 4), np.uint16)))
+    grey = np.random.default_rng(3).integers(0, 65536, (8, 6), dtype=np.uint16)
+    pillow.fromarray(grey).save(tmp_path / "grey16.png")
+    read = garface.Image(tmp_path / "grey16.png").array()
+    for picture in (pillow.fromarray(grey), pillow.open(tmp_path / "grey16.png")):
+        assert np.array_equal(garface.Image(picture).array(), read)
+    with pytest.raises(garface.InvalidArgumentError, match="8 or 16 bits"):
+        garface.Image(pillow.fromarray(np.zeros((4, 4), np.float32)))
     assert np.array_equal(garface.Image(rgba).array(), garface.Image(pillow.fromarray(rgba)).array())
+
+
+def test_pillow_pictures_are_turned_as_their_exif_says(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    from PIL import ImageOps
+    pixels = np.random.default_rng(4).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    for orientation in range(10):
+        exif = pillow.Exif()
+        exif[0x0112] = orientation
+        pillow.fromarray(pixels).save(tmp_path / "turned.tiff", exif=exif)
+        turned = pillow.open(tmp_path / "turned.tiff")
+        assert np.array_equal(garface.Image(turned).array(), np.asarray(ImageOps.exif_transpose(turned))), orientation
 
 
 def test_bad_arrays():

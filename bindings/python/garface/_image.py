@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 
@@ -17,6 +17,30 @@ def _over_white(pixels: np.ndarray) -> np.ndarray:
     return ((pixels[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
+def _pixels_of(picture: Any, name: str) -> np.ndarray:
+    """Of Pillow's: (height, width, 4), or (height, width) of one in 16 bits."""
+    if picture.mode.startswith("I;16"):
+        return ((np.asarray(picture).astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if picture.mode[:1] in ("I", "F"):
+        raise errors.InvalidArgumentError(
+            f"{name}: is a picture of mode {picture.mode}, expected one of 8 or 16 bits, such as RGB or I;16")
+    return np.asarray(picture.convert("RGBA"))      # palettes may have alpha, too
+
+
+def _upright(pixels: np.ndarray, picture: Any) -> np.ndarray:
+    """The pixels as the EXIF orientation of a picture of Pillow's wants them shown."""
+    orientation = picture.getexif().get(0x0112, 1) if hasattr(picture, "getexif") else 1
+    if orientation not in range(1, 9):
+        return pixels
+    if orientation >= 5:                    # rows and columns change places
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
 ImageLike = Union[str, "os.PathLike[str]", np.ndarray, "Image"]
 
 
@@ -25,8 +49,8 @@ class Image(Owned):
 
     Args:
         source: the path of a PNG or JPEG file; an array of type uint8 and shape (height, width, 3), (height, width, 4) with
-            alpha, which is laid over white, or (height, width) or (height, width, 1) in grey; or a picture of Pillow's, as
-            it stands, without its EXIF orientation. Rows may have gaps; other layouts are copied.
+            alpha, which is laid over white, or (height, width) or (height, width, 1) in grey; or a picture of Pillow's,
+            which is turned upright as its EXIF orientation says, as files are. Rows may have gaps; other layouts are copied.
     """
 
     _release = "gar_image_release"
@@ -39,9 +63,7 @@ class Image(Owned):
     def _read(source: ImageLike, name: str) -> Handle:
         handle = Handle()
         if hasattr(source, "getbands") and hasattr(source, "convert"):
-            if source.mode[:1] in ("I", "F"):
-                raise errors.InvalidArgumentError(f"{name}: is a picture of mode {source.mode}, expected one of 8 bits, such as RGB")
-            source = np.asarray(source.convert("RGBA"))      # palettes may have alpha, too
+            source = _upright(_pixels_of(source, name), source)
         if isinstance(source, np.ndarray):
             array = source
             if array.dtype != np.uint8:
