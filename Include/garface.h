@@ -382,8 +382,9 @@ gar_status gar_image_get_pixels(
 gar_status gar_image_write(const gar_image *image, const char *path);
 
 /* Finds faces, the most prominent first (large, certain, near the middle); upright or rolled by up
- * to about 45 degrees. A picture without faces is no error: *count is 0. See "Sizes" above; every
- * call searches, so a buffer of, say, 64 faces saves asking for the size.
+ * to about 60 degrees, and, where there are none of these, on their sides or upside down. A picture
+ * without faces is no error: *count is 0. See "Sizes" above; every call searches, so a buffer of,
+ * say, 64 faces saves asking for the size.
  *
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_faces_detect(

@@ -102,6 +102,21 @@ import Testing
         }
     }
 
+    /// On either side and upside down she is found as well, and read as the same face.
+    @Test(arguments: 1..<4) func turnedPhotos(quarters: Int) throws {
+        let photo = try astronaut(), reconstructor = try reconstructor()
+        var options = ReconstructionOptions()
+        options.renderer = .startOnly
+        let upright = try #require(try reconstructor.reconstruct(photo, options: options).first)
+        let turned = try photo.turned(quarters: quarters)
+        let result = try #require(try reconstructor.reconstruct(turned, options: options).first)
+        #expect(abs(wrapAngle(result.frame.roll - upright.frame.roll + Double(quarters) * .pi / 2)) < 0.03)
+        #expect(abs(result.frame.size / upright.frame.size - 1) < 0.02)
+        #expect(zip(result.expression, upright.expression).allSatisfy { abs($0 - $1) < 0.15 })
+        options.looksForTurnedFaces = false
+        #expect(throws: GarfaceError.self) { _ = try reconstructor.reconstruct(turned, options: options) }
+    }
+
     /// Two of her: both are found, the larger first; one is returned unless more are asked for.
     @Test func severalFaces() throws {
         let photo = try astronaut()

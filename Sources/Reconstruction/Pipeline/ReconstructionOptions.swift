@@ -61,6 +61,8 @@ public struct ReconstructionOptions: Sendable {
     public var detector = FaceDetectorOptions()
     /// Whether a face smaller than those of the options above is looked for where there is no other; takes time in large photos.
     public var looksForTinyFaces = true
+    /// Whether the photo is searched on its sides and upside down, too, where no face is found.
+    public var looksForTurnedFaces = true
     /// A found face counts when the inverse network, too, gives it at least this probability.
     public var leastFaceProbability = 0.98
     /// Rounds of cropping and reading before the fit, and before the close-up network's reading.

@@ -150,11 +150,12 @@ public final class Reconstructor {
         if let rectangle = options.rectangle {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
         }
-        func searched(_ detection: FaceDetectorOptions) throws -> [Place] {
+        func searched(_ detection: FaceDetectorOptions, quarters: Int = 0) throws -> [Place] {
             var detection = detection
             detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
             var places: [Place] = []
-            for box in try models.detector.detect(photo, options: detection) {
+            let boxes = try models.detector.detect(photo.turned(quarters: quarters), options: detection)
+            for box in boxes.map({ $0.beforeTurn(quarters: quarters, width: photo.width, height: photo.height) }) {
                 let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
                 if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
             }
@@ -173,11 +174,16 @@ public final class Reconstructor {
             detection.minimumSize = tiny
             places = try searched(detection)
         }
+        // On its sides first: so are photos of phones that have lost their EXIF.
+        for quarters in [1, 3, 2] where places.isEmpty && options.looksForTurnedFaces {
+            places = try searched(options.detector, quarters: quarters)
+        }
         guard !places.isEmpty else {
             throw GarfaceError(
                 .noFace,
-                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, turn the photo "
-                    + "upright, or give the face's box, or its points; heads of less than about 4 % of its shorter side are not found"
+                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, brighten the photo "
+                    + "where it is very dark, or give the face's box, or its points; heads of less than about 4 % of its shorter side "
+                    + "are not found"
             )
         }
         return places

@@ -61,6 +61,7 @@ public final class FaceTracker {
         jobOptions.renderer = options.renderer
         // A frame without a face is nothing unusual, and has little time.
         jobOptions.looksForTinyFaces = false
+        jobOptions.looksForTurnedFaces = false
         self.jobOptions = jobOptions
         lag = options.smoothing > 0 ? options.lag : 0
         identity = options.identity
