@@ -45,4 +45,48 @@ import Testing
         }
         #expect(texture.image.width == Texture.side && texture.photoShare.allSatisfy { $0 >= 0 && $0 <= 1 })
     }
+
+    /// Dark discs on white, high up under the lids: what the lids hide of them is dark as well, and all around is white.
+    @Test(arguments: [(0, 16), (-18, 12), (20, 14)] as [(Double, Double)]) func hiddenEyesGoOnRoundTheirGaze(yaw: Double, pitch: Double) throws {
+        let photo = try ImageFile.read(String(#filePath.dropLast("Tests/ReconstructionTests/TextureTests.swift".count)) + "examples/data/astronaut.png")
+        let models = try ReconstructionModels(head: .embedded(), gar: nil, inverse: .embedded(), detector: .embedded())
+        var options = ReconstructionOptions()
+        options.renderer = .startOnly
+        let result = try #require(try Reconstructor(models).reconstruct(photo, options: options).first)
+        let mesh = result.posed, shape = result.shaped.vertices
+        let degree = Double.pi / 180
+        let gaze = SIMD3(sin(yaw * degree) * cos(pitch * degree), sin(pitch * degree), cos(yaw * degree) * cos(pitch * degree))
+        var picture = try RGBImage(width: 512, height: 512, fill: 210)
+        var angles: [Int: Double] = [:]
+        for (part, name) in mesh.partNames.enumerated() where name.hasPrefix("eye") {
+            let members = (0..<mesh.vertexCount).filter { Int(mesh.part[$0]) == part }
+            func place(_ v: Int) -> SIMD3<Double> { SIMD3(Double(shape[3 * v]), Double(shape[3 * v + 1]), Double(shape[3 * v + 2])) }
+            let low = members.map(place).reduce(place(members[0]), pointwiseMin), high = members.map(place).reduce(place(members[0]), pointwiseMax)
+            let centre = (low + high) / 2, radius = (high - low).sum() / 6
+            for v in members {
+                let d = place(v) - centre
+                angles[v] = acos(max(-1, min(1, (d * gaze).sum() / (d * d).sum().squareRoot()))) / degree
+            }
+            let middle = members.min { angles[$0]! < angles[$1]! }!
+            let u = result.camera.scale * Double(mesh.vertices[3 * middle]) + result.camera.tx
+            let w = result.camera.ty - result.camera.scale * Double(mesh.vertices[3 * middle + 1])
+            for y in 0..<512 {
+                for x in 0..<512 where hypot(Double(x) - u, Double(y) - w) < result.camera.scale * radius * sin(22 * degree) {
+                    for c in 0..<3 { picture.pixels[picture.offset(x, y) + c] = 40 }
+                }
+            }
+        }
+        let texture = try Texture(result, photo: picture)
+        var (dark, white) = (0, 0)
+        for (v, angle) in angles where texture.vertexPhotoShare[v] < 0.02 {
+            if angle < 15 {
+                dark += 1
+                #expect(texture.vertexColours[3 * v] < 0.4, "\(angle) degrees from the gaze")
+            } else if angle > 35 && angle < 60 {
+                white += 1
+                #expect(texture.vertexColours[3 * v] > 0.6, "\(angle) degrees from the gaze")
+            }
+        }
+        #expect(dark > 5 && white > 50)
+    }
 }

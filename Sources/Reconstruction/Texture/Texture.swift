@@ -25,7 +25,8 @@ public struct Texture: Sendable {
         let neighbours = VertexNeighbours(triangles: mesh.triangles, vertexCount: mesh.vertexCount)
         let seen = try Self.photoView(result, photo, neighbours)
         let rendered = try GARViews.views(result, mesh: result.shaped, neighbours: neighbours)
-        let layers = Layers(mesh: mesh, neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
+        let layers = Layers(
+            mesh: mesh, shape: result.shaped.vertices, neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
 
         let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
         var texels = [SIMD3<Float>](repeating: .zero, count: Self.side * Self.side)
@@ -87,8 +88,10 @@ private struct Layers {
     var correction: [SIMD3<Float>]
     /// [V] shares of the two upper layers.
     var photoShare, renderedShare: [Float]
+    /// Eyes where the photo does not show them.
+    private var eyes: EyeAppearance?
 
-    init(mesh: Mesh, neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView], stiffness: Float) {
+    init(mesh: Mesh, shape: [Float], neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView], stiffness: Float) {
         self.photo = photo
         self.rendered = rendered
         let count = mesh.vertexCount
@@ -133,13 +136,14 @@ private struct Layers {
         for v in 0..<count {
             if let colour = own[v] { base[v] = colour * brightness }
         }
+        eyes = EyeAppearance(mesh, vertices: shape, view: photo, plain: (PartColour.of("eye") ?? .zero) * brightness)
     }
 
     /// At a place inside a triangle: its vertices and their weights.
     func colour(_ v: SIMD3<Int>, _ w: SIMD3<Float>) -> (colour: SIMD3<Float>, photoShare: Float) {
         func mean(_ values: [SIMD3<Float>]) -> SIMD3<Float> { w[0] * values[v[0]] + w[1] * values[v[1]] + w[2] * values[v[2]] }
         func mean(_ values: [Float]) -> Float { w[0] * values[v[0]] + w[1] * values[v[1]] + w[2] * values[v[2]] }
-        var colour = mean(base)
+        var colour = eyes?.colour(v, w) ?? mean(base)
         let share = max(0, min(1, mean(photoShare)))
         let shown = max(0, min(1, mean(renderedShare)))
         if shown > 0 && share < 1 { colour += shown * (Self.blend(rendered, v, w) + mean(correction) - colour) }
