@@ -89,4 +89,33 @@ import Testing
         }
         #expect(dark > 5 && white > 50)
     }
+
+    /// Of a photo that ends at the nose the other half of the face is the mirror image of this one, stripe by stripe.
+    @Test func hiddenSideIsThatOfTheMirror() throws {
+        let photo = try ImageFile.read(String(#filePath.dropLast("Tests/ReconstructionTests/TextureTests.swift".count)) + "examples/data/astronaut.png")
+        let models = try ReconstructionModels(head: .embedded(), gar: nil, inverse: .embedded(), detector: .embedded())
+        var options = ReconstructionOptions()
+        options.renderer = .startOnly
+        let result = try #require(try Reconstructor(models).reconstruct(photo, options: options).first)
+        let width = Int(result.landmarks[2 * 30].rounded())
+        var half = try RGBImage(width: width, height: 512)
+        func stripe(_ y: Double) -> Double { 0.5 + 0.35 * sin(y / 2.5) }
+        for y in 0..<512 {
+            for x in 0..<width { for c in 0..<3 { half.pixels[half.offset(x, y) + c] = UInt8(255 * stripe(Double(y))) } }
+        }
+        let texture = try Texture(result, photo: half), mesh = result.posed, head = models.head
+        func place(_ v: Int) -> SIMD3<Float> { SIMD3(head.mean.pointer[3 * v], head.mean.pointer[3 * v + 1], head.mean.pointer[3 * v + 2]) }
+        let skin = (0..<mesh.vertexCount).filter { head.partNames[Int(mesh.part[$0])] == "skin" }
+        let seen = skin.filter { texture.vertexPhotoShare[$0] > 0.98 }
+        var (count, worst) = (0, Double(0))
+        for v in skin where texture.vertexPhotoShare[v] == 0 && place(v).x > 15 {
+            let image = place(v) * SIMD3(-1, 1, 1)
+            func distance(_ u: Int) -> Float { let d = place(u) - image; return (d * d).sum() }
+            guard let partner = seen.min(by: { distance($0) < distance($1) }), distance(partner) < 0.25 else { continue }
+            let y = result.camera.ty - result.camera.scale * Double(mesh.vertices[3 * partner + 1])
+            count += 1
+            worst = max(worst, abs(Double(texture.vertexColours[3 * v]) - stripe(y)))
+        }
+        #expect(count > 40 && worst < 0.1, "\(count) vertices, off by \(worst)")
+    }
 }

@@ -15,9 +15,12 @@ public struct ReconstructionModels: Sendable {
     let fit: FitModels
     let points: PointAlignment
     private let madeLayout = MadeOnce<TextureLayout>()
+    private let madeMirrorImage = MadeOnce<MirrorImage?>()
 
     /// Made when it is first asked for.
     public var textureLayout: TextureLayout { madeLayout.value { head.textureLayout() } }
+
+    var mirrorImage: MirrorImage? { madeMirrorImage.value { MirrorImage(head) } }
 
     /// Throws where the models do not belong together.
     public init(head: HeadModel<Float>, gar: GAR<Float>?, inverse: InverseNetwork<Float>, detector: FaceDetector) throws {
@@ -118,6 +121,9 @@ public final class Reconstructor {
     /// That down to which a face is looked for where there is no larger one, and the pixels that it must have.
     private static let tinyFace = 0.02, tinyFacePixels = 40.0
 
+    /// The detector's least probability of a face that lies on its side: these searches are three more chances to err.
+    private static let turnedFace = 0.8
+
     /// The faces that are to be reconstructed, each read as closely as the network can; at least one.
     func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
         try search(photo, options).map { try closeUp(photo, $0, moving: $0.start != .points68) }
@@ -175,8 +181,10 @@ public final class Reconstructor {
             places = try searched(detection)
         }
         // On its sides first: so are photos of phones that have lost their EXIF.
+        var turned = options.detector
+        turned.threshold = max(turned.threshold ?? models.detector.threshold, Self.turnedFace)
         for quarters in [1, 3, 2] where places.isEmpty && options.looksForTurnedFaces {
-            places = try searched(options.detector, quarters: quarters)
+            places = try searched(turned, quarters: quarters)
         }
         guard !places.isEmpty else {
             throw GarfaceError(

@@ -2,8 +2,8 @@ import FaceModel
 import Inversion
 import Numerics
 
-/// The head's surface as a picture: the photo where it shows the face, completed by GAR, and colour carried on from there
-/// where neither sees anything (the back of the head, the inside of the mouth).
+/// The head's surface as a picture: the photo where it shows the face, what it shows of the other side where it does not, then
+/// GAR, and colour carried on from there where none sees anything (the back of the head, the inside of the mouth).
 public struct Texture: Sendable {
     /// Texels a side.
     public static let side = 1024
@@ -26,7 +26,8 @@ public struct Texture: Sendable {
         let seen = try Self.photoView(result, photo, neighbours)
         let rendered = try GARViews.views(result, mesh: result.shaped, neighbours: neighbours)
         let layers = Layers(
-            mesh: mesh, shape: result.shaped.vertices, neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
+            mesh: mesh, shape: result.shaped.vertices,
+            mirror: result.models.mirrorImage, neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
 
         let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
         var texels = [SIMD3<Float>](repeating: .zero, count: Self.side * Self.side)
@@ -84,37 +85,38 @@ private struct Layers {
     let rendered: [SurfaceView]
     /// What is below both, [V].
     var base: [SIMD3<Float>]
-    /// What is added to GAR's colours, so that they meet the photo's: carried on from where both are seen.
-    var correction: [SIMD3<Float>]
-    /// [V] shares of the two upper layers.
-    var photoShare, renderedShare: [Float]
+    /// What is added to GAR's colours, and to those of the other side, so that they meet the photo's: carried on from where both
+    /// are seen.
+    var correction, mirroredCorrection: [SIMD3<Float>]
+    /// [V] shares of the upper layers.
+    var photoShare, renderedShare, mirroredShare: [Float]
+    /// [V] where the photo shows each vertex's mirror image.
+    private let mirroredPlaces: [SIMD2<Float>]
     /// Eyes where the photo does not show them.
     private var eyes: EyeAppearance?
 
-    init(mesh: Mesh, shape: [Float], neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView], stiffness: Float) {
+    init(
+        mesh: Mesh, shape: [Float], mirror: MirrorImage?, neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView],
+        stiffness: Float
+    ) {
         self.photo = photo
         self.rendered = rendered
         let count = mesh.vertexCount
         let own = mesh.partColours
         photoShare = photo.confidence
         renderedShare = (0..<count).map { v in own[v] == nil ? min(1, rendered.reduce(0) { $0 + $1.confidence[v] }) : 0 }
+        let otherSide = mirror?.values(photo.confidence) ?? .init(repeating: 0, count: count)
+        let mirroredPlaces = mirror?.values(photo.places) ?? photo.places
+        (self.mirroredPlaces, mirroredShare) = (mirroredPlaces, otherSide)
         base = .init(repeating: .zero, count: count)
-        correction = base
 
         let seen = (0..<count).map { photo.colour(photo.places[$0]) }
         let shown = (0..<count).map { v in Self.blend(rendered, SIMD3(v, v, v), SIMD3(1, 0, 0)) }
-        // Where both see the surface they differ by light and by GAR's error; that difference, smoothed, goes with it.
-        let both = (0..<count).map { own[$0] == nil ? min(photoShare[$0], renderedShare[$0]) : 0 }
-        let total = both.reduce(0, +)
-        if total > 0 && !rendered.isEmpty {
-            let mean = (0..<count).reduce(SIMD3<Float>()) { $0 + both[$1] * (seen[$1] - shown[$1]) } / total
-            // Away from there it fades to the mean difference.
-            let differences = (0..<count).map { v in
-                (both[v] * (seen[v] - shown[v]) + Self.fading * mean) / (both[v] + Self.fading)
-            }
-            correction = neighbours.spread(
-                differences, confidence: both.map { $0 + Self.fading }, stiffness: 10 * stiffness, initial: mean)
-        }
+        let mirrored = (0..<count).map { photo.colour(mirroredPlaces[$0]) }
+        let trusted = (0..<count).map { own[$0] == nil ? photo.confidence[$0] : 0 }
+        let meeting = { Self.meeting(seen, trusted, $0, $1, neighbours, stiffness: 10 * stiffness) }
+        correction = meeting(shown, renderedShare)
+        mirroredCorrection = meeting(mirrored, mirroredShare)
         // A renderer errs; of its colours only those count that the photo shows somewhere on this head.
         let palette = Palette(seen, weights: (0..<count).map { own[$0] == nil ? photoShare[$0] : 0 })
         for v in 0..<count where renderedShare[v] > 0 { renderedShare[v] *= palette.trust(shown[v] + correction[v]) }
@@ -122,10 +124,10 @@ private struct Layers {
         var known = [SIMD3<Float>](repeating: .zero, count: count), confidence = [Float](repeating: 0, count: count)
         var sum = SIMD3<Float>(), weight: Float = 0
         for v in 0..<count where own[v] == nil {
-            let p = photoShare[v], r = renderedShare[v] * (1 - p)
-            guard p + r > 0 else { continue }
-            known[v] = (p * seen[v] + r * (shown[v] + correction[v])) / (p + r)
-            confidence[v] = p + r
+            let p = photoShare[v], m = mirroredShare[v] * (1 - p), r = renderedShare[v] * (1 - p - m)
+            guard p + m + r > 0 else { continue }
+            known[v] = (p * seen[v] + m * (mirrored[v] + mirroredCorrection[v]) + r * (shown[v] + correction[v])) / (p + m + r)
+            confidence[v] = p + m + r
             sum += p * seen[v]
             weight += p
         }
@@ -139,6 +141,19 @@ private struct Layers {
         eyes = EyeAppearance(mesh, vertices: shape, view: photo, plain: (PartColour.of("eye") ?? .zero) * brightness)
     }
 
+    /// What to add to other colours of the surface: where they and the photo both show it they differ by light and by error; that
+    /// difference, smoothed, goes with them, and away from there fades to its mean.
+    private static func meeting(
+        _ seen: [SIMD3<Float>], _ trusted: [Float], _ other: [SIMD3<Float>], _ share: [Float], _ neighbours: VertexNeighbours,
+        stiffness: Float
+    ) -> [SIMD3<Float>] {
+        let both = zip(trusted, share).map { min($0, $1) }, total = both.reduce(0, +)
+        guard total > 0 else { return .init(repeating: .zero, count: seen.count) }
+        let mean = both.indices.reduce(SIMD3<Float>()) { $0 + both[$1] * (seen[$1] - other[$1]) } / total
+        let differences = both.indices.map { v in (both[v] * (seen[v] - other[v]) + fading * mean) / (both[v] + fading) }
+        return neighbours.spread(differences, confidence: both.map { $0 + fading }, stiffness: stiffness, initial: mean)
+    }
+
     /// At a place inside a triangle: its vertices and their weights.
     func colour(_ v: SIMD3<Int>, _ w: SIMD3<Float>) -> (colour: SIMD3<Float>, photoShare: Float) {
         func mean(_ values: [SIMD3<Float>]) -> SIMD3<Float> { w[0] * values[v[0]] + w[1] * values[v[1]] + w[2] * values[v[2]] }
@@ -146,11 +161,13 @@ private struct Layers {
         var colour = eyes?.colour(v, w) ?? mean(base)
         let share = max(0, min(1, mean(photoShare)))
         let shown = max(0, min(1, mean(renderedShare)))
+        let mirrored = max(0, min(1, mean(mirroredShare)))
         if shown > 0 && share < 1 { colour += shown * (Self.blend(rendered, v, w) + mean(correction) - colour) }
-        if share > 0 {
-            let places = photo.places
-            colour += share * (photo.colour(w[0] * places[v[0]] + w[1] * places[v[1]] + w[2] * places[v[2]]) - colour)
+        func seen(_ places: [SIMD2<Float>]) -> SIMD3<Float> {
+            photo.colour(w[0] * places[v[0]] + w[1] * places[v[1]] + w[2] * places[v[2]])
         }
+        if mirrored > 0 && share < 1 { colour += mirrored * (seen(mirroredPlaces) + mean(mirroredCorrection) - colour) }
+        if share > 0 { colour += share * (seen(photo.places) - colour) }
         return (colour, share)
     }
 
