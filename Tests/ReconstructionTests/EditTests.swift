@@ -75,6 +75,27 @@ import Testing
         #expect(result.wPlus == own.wPlus && result.camera.scale == scale)
     }
 
+    /// What holds an eye open gives way to a blink of that eye, by its share, unless it is named.
+    @Test func blinksShutWideEyes() throws {
+        let names = try Self.shared.get().result.expressionNames
+        let all = [Float](repeating: 0.4, count: names.count)
+        func after(_ named: String) throws -> [String: Float] {
+            let result = try editor().apply(
+                edit {
+                    $0.expression = all
+                    try $0.setExpressions(parsing: named)
+                }
+            ).result
+            return .init(uniqueKeysWithValues: zip(names, result.expression))
+        }
+        let shut = try after("eyeBlink=1, eyeWide_R=0.3")
+        #expect(shut["eyeWide_L"] == 0 && shut["eyeLookUp_L"] == 0 && shut["eyeLookUp_R"] == 0 && shut["eyeWide_R"] == 0.3)
+        #expect(shut["eyeBlink_L"] == 1 && shut["eyeSquint_L"] == 0.4 && shut["eyeLookDown_L"] == 0.4)
+        let half = try after("eyeBlink_L=0.5")
+        #expect(half["eyeWide_L"] == 0.2 && half["eyeWide_R"] == 0.4)
+        #expect(try after("jawOpen=1")["eyeWide_L"] == 0.4)
+    }
+
     @Test func sweepsRunTogether() throws {
         let sweep = try EditSweep(parsing: "yaw=-20:20:5,jawOpen=0:1,mix-look=1:0")
         #expect(sweep.count == 5 && sweep.runs.map(\.name) == ["yaw", "jawOpen", "mix-look"])

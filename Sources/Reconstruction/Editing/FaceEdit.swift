@@ -17,7 +17,8 @@ public struct FaceEdit: Sendable {
     public var identity, expression: [Float]?
     /// Times what the coefficients are: 0 the mean face, or the face at rest; above 1 more pronounced than it is.
     public var identityGain: Float = 1, expressionGain: Float = 1
-    /// Single expressions: a name, or that of a pair without its _L or _R, and its coefficient.
+    /// Single expressions: a name, or that of a pair without its _L or _R, and its coefficient. A blink takes, by its share, from
+    /// the same eye what holds it open, unless that is named as well.
     public var expressions: [(name: String, value: Float)] = []
 
     /// Whose identity, expression or look is mixed in.
@@ -79,6 +80,7 @@ public struct FaceEdit: Sendable {
         for change in expressions {
             for i in try Self.indices(change.name, in: models.head.expressionNames) { result.expression[i] = change.value }
         }
+        try shutEyes(&result.expression, models.head.expressionNames)
         let degree = Double.pi / 180
         if let yaw { result.pose.yaw = yaw * degree }
         if let pitch { result.pose.pitch = pitch * degree }
@@ -89,6 +91,21 @@ public struct FaceEdit: Sendable {
         result.pose.roll += turn.roll * degree
         if let gar = models.gar { try look(&result, gar) }
         return result
+    }
+
+    /// What holds an eye open against a blink.
+    private static let openers = ["eyeWide", "eyeLookUp"]
+
+    /// Fitted eyes are often a little wide or turned up; added to a whole blink that leaves a slit.
+    private func shutEyes(_ expression: inout [Float], _ names: [String]) throws {
+        let named = try Set(expressions.flatMap { try Self.indices($0.name, in: names) })
+        for side in ["_L", "_R"] {
+            guard let blink = names.firstIndex(of: "eyeBlink" + side), named.contains(blink) else { continue }
+            for opener in Self.openers {
+                guard let i = names.firstIndex(of: opener + side), !named.contains(i) else { continue }
+                expression[i] *= max(0, min(1, 1 - expression[blink]))
+            }
+        }
     }
 
     private func edited(

@@ -36,8 +36,6 @@ struct PhotographedHead {
     private static let faceRadius: Float = 85, fadedRadius: Float = 115
     /// The same for where other colours than the skin's may be hair: eyes and brows are nearer.
     private static let skinRadius: Float = 62, hairRadius: Float = 74
-    /// How far lids reach beyond the eye, mm.
-    private static let reachOfLids: Float = 8
     /// How far an edge of the mesh counts against a known value.
     private static let correctionStiffness: Float = 3, baseStiffness: Float = 0.02
 
@@ -73,7 +71,7 @@ struct PhotographedHead {
         for _ in 0..<4 { bare = neighbours.mean(bare) }
 
         let head = result.models.head
-        let nose = Self.noseDistance(head), lids = Self.lids(head, skin)
+        let nose = Self.noseDistance(head), lids = Lids.of(head, isSkin: skin)
         // Lashes and the shadow of the brow are not what a closed lid shows.
         let inner = neighbours.least(confidence)
         let plain = (0..<count).map { v in
@@ -134,19 +132,6 @@ struct PhotographedHead {
         zip(noseDistance(head), weights).map { $0 < radius ? $1 : 0 }
     }
 
-    /// [V] 1 on the skin around the eyes.
-    private static func lids(_ head: HeadModel<Float>, _ skin: [Bool]) -> [Float] {
-        let eyes = eyes(head)
-        return (0..<head.vertexCount).map { v in
-            guard skin[v] else { return 0 }
-            let place = point(head, v)
-            return eyes.map { eye in
-                let d = place - eye.centre
-                return 1 - smoothStep(((d * d).sum().squareRoot() - eye.radius - reachOfLids) / 4)
-            }.max() ?? 0
-        }
-    }
-
     /// [V] 1 on eyes of which the photo shows so much that the rest can be told from it, 0 on closed ones.
     private static func knownEyes(_ mesh: Mesh, _ confidence: [Float]) -> [Float] {
         var share = [Float](repeating: 0, count: mesh.vertexCount)
@@ -160,16 +145,6 @@ struct PhotographedHead {
             for v in eye { share[v] = known }
         }
         return share
-    }
-
-    /// The eyeballs of the mean face: the parts that are called so.
-    private static func eyes(_ head: HeadModel<Float>) -> [(centre: SIMD3<Float>, radius: Float)] {
-        head.partNames.indices.filter { head.partNames[$0].lowercased().contains("eye") }.compactMap { part in
-            let points = (0..<head.vertexCount).filter { Int(head.part[$0]) == part }.map { point(head, $0) }
-            guard !points.isEmpty else { return nil }
-            let centre = points.reduce(.zero, +) / Float(points.count)
-            return (centre, points.map { (($0 - centre) * ($0 - centre)).sum().squareRoot() }.max() ?? 0)
-        }
     }
 
     /// Surface that an edit spreads over more than the first share of its former area, inverted, loses the photo's colours, and

@@ -27,7 +27,7 @@ public struct Texture: Sendable {
         let rendered = try GARViews.views(result, mesh: result.shaped, neighbours: neighbours)
         let layers = Layers(
             mesh: mesh, shape: result.shaped.vertices,
-            mirror: result.models.mirrorImage, neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
+            mirror: result.models.mirrorImage, lids: Lids.of(result.models.head, isSkin: mesh.isSkin), neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
 
         let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
         var texels = [SIMD3<Float>](repeating: .zero, count: Self.side * Self.side)
@@ -80,6 +80,8 @@ public struct Texture: Sendable {
 /// The layers of a texture at every vertex, and how they are laid over each other between them.
 private struct Layers {
     private static let fading: Float = 0.01
+    /// How much less lids count: their edges take their colour from lashes, what is folded behind them from the skin around.
+    private static let lidsApart: Float = 0.9
 
     let photo: SurfaceView
     let rendered: [SurfaceView]
@@ -96,7 +98,7 @@ private struct Layers {
     private var eyes: EyeAppearance?
 
     init(
-        mesh: Mesh, shape: [Float], mirror: MirrorImage?, neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView],
+        mesh: Mesh, shape: [Float], mirror: MirrorImage?, lids: [Float], neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView],
         stiffness: Float
     ) {
         self.photo = photo
@@ -127,7 +129,7 @@ private struct Layers {
             let p = photoShare[v], m = mirroredShare[v] * (1 - p), r = renderedShare[v] * (1 - p - m)
             guard p + m + r > 0 else { continue }
             known[v] = (p * seen[v] + m * (mirrored[v] + mirroredCorrection[v]) + r * (shown[v] + correction[v])) / (p + m + r)
-            confidence[v] = p + m + r
+            confidence[v] = (p + m + r) * (1 - Self.lidsApart * lids[v])
             sum += p * seen[v]
             weight += p
         }
