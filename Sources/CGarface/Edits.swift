@@ -76,8 +76,10 @@ public func garResultEdit(
             let handle = try resolve(result, ResultHandle.self, "result")
             let elapsed = Elapsed()
             let change = try faceEdit(edit, of: handle.result)
-            let face = try editor(handle, edit).apply(change)
+            let editor = try editor(handle, edit)
+            let face = try editor.apply(change)
             Log.say("face edited in \(elapsed)")
+            if let warning = try editor.warning(of: change) { Log.say("warning: \(warning)") }
             return ResultHandle(
                 face.result, photo: face.photo, source: handle.source, textureOf: face.keepsLook ? handle : nil)
         }
@@ -102,10 +104,12 @@ public func garResultSweep(
         guard folder != nil || strip != nil else { throw invalid("strip: must not be NULL where folder is") }
         let output = try folder == nil ? nil : SweepFolder(try text(folder, "folder"), count: run.count, photo: photoFile(handle, edit))
         defer { output?.discard() }
-        let row = try editor(handle, edit).sweep(
+        let editor = try editor(handle, edit)
+        let row = try editor.sweep(
             run, of: change, inPhoto: Int(which) == GAR_PICTURE_PHOTO, progress: progressClosure(progress, progressUser)
         ) { try output?.add($0, $1) }
         try output?.commit()
+        if let warning = try editor.warning(of: run, of: change) { Log.say("warning: \(warning)") }
         strip?.pointee = HandleTable.shared.insert(ImageHandle(row))
     }
 }

@@ -231,7 +231,11 @@ struct EditCommand: ParsableCommand {
                 }
                 if let strip { try ImageFile.write(row, to: strip) }
                 try film?.commit()
+                if let warning = try editor.warning(of: sweep, of: edit) { complain("garface: warning: \(warning)") }
                 return
+            }
+            if let warning = try editor.warning(of: edit) {
+                complain("garface: warning: \(parameters.count > 1 ? "face \(i + 1): " : "")\(warning)")
             }
             guard photo != nil || result != nil else {
                 if let output { try ImageFile.write(editor.render(edit), to: output) }

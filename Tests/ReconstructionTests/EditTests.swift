@@ -96,6 +96,18 @@ import Testing
         #expect(try after("jawOpen=1")["eyeWide_L"] == 0.4)
     }
 
+    @Test func largeTurnsAreWarnedOf() throws {
+        let editor = try editor()
+        #expect(try editor.warning(of: edit { $0.turn.yaw = -25 }) == nil)
+        #expect(try editor.warning(of: edit { $0.turn = (0, 0, 90) }) == nil)
+        #expect(try editor.warning(of: edit { $0.turn.yaw = 359 }) == nil)
+        #expect(try editor.warning(of: edit { $0.turn.yaw = -41 })?.contains("41 degrees in yaw") == true)
+        #expect(try editor.warning(of: edit { $0.turn = (27, 30, 0) })?.contains("30 degrees in pitch") == true)
+        let sweep = try EditSweep(parsing: "yaw=0:60:4")
+        #expect(try editor.warning(of: sweep, of: FaceEdit())?.contains("yaw") == true)
+        #expect(try editor.warning(of: EditSweep(parsing: "yaw=-10:10:4"), of: FaceEdit()) == nil)
+    }
+
     @Test func sweepsRunTogether() throws {
         let sweep = try EditSweep(parsing: "yaw=-20:20:5,jawOpen=0:1,mix-look=1:0")
         #expect(sweep.count == 5 && sweep.runs.map(\.name) == ["yaw", "jawOpen", "mix-look"])

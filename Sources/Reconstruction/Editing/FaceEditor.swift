@@ -80,6 +80,24 @@ public final class FaceEditor {
         return EditedFace(result: try result(in: picture), photo: picture, keepsLook: change == 0)
     }
 
+    /// How far a head may be turned from the photo's pose before more is made up than the photo shows, degrees.
+    public static let reach = 25.0
+
+    /// The sentence to warn with; nil where there is nothing to warn of.
+    public func warning(of edit: FaceEdit) throws -> String? {
+        let pose = try edit.applied(to: original.parameters, models: original.models).pose, own = original.pose
+        let yaw = wrapAngle(pose.yaw - own.yaw) * 180 / .pi, pitch = wrapAngle(pose.pitch - own.pitch) * 180 / .pi
+        guard max(abs(yaw), abs(pitch)) > Self.reach + 0.5 else { return nil }
+        let (name, angle) = abs(yaw) >= abs(pitch) ? ("yaw", yaw) : ("pitch", pitch)
+        return "the head is turned by \(Int(abs(angle).rounded())) degrees in \(name) from its pose in the photo; edits hold to about "
+            + "\(Int(Self.reach)), beyond that the picture is not to be trusted"
+    }
+
+    /// The same of the first and the last edit of a sweep.
+    public func warning(of sweep: EditSweep, of base: FaceEdit) throws -> String? {
+        try warning(of: sweep.edit(0, of: base)) ?? warning(of: sweep.edit(sweep.count - 1, of: base))
+    }
+
     private func edited(_ edit: FaceEdit) throws -> FaceParameters {
         let face = try edit.applied(to: original.parameters, models: original.models)
         guard !face.wPlus.isEmpty else {
