@@ -63,7 +63,7 @@ def test_blocks_that_the_renderer_does_not_have(photo, models, renderer, other):
 
 
 def test_outcomes_of_stages(photo, models, result):
-    assert result.converged and [s["stage"] for s in result.stages] == ["landmarks", "appearance", "coarse", "joint"]
+    assert result.face_probability > 0.98 and result.converged and [s["stage"] for s in result.stages] == ["landmarks", "appearance", "coarse", "joint"]
     for stage in result.stages:
         assert stage["iterations"] == sum(entry["stage"] == stage["stage"] for entry in result.history)
         assert stage["ended"] in ("finished", "tolerance", "no descent") and stage["energy_end"] <= stage["energy_start"]

@@ -246,6 +246,7 @@ public final class Reconstructor {
         _ report: (Float, String) throws -> Void
     ) throws -> ReconstructionResult {
         var clock = started
+        clock.skip()  // other faces of this photo
         var job = FaceJob(models: models, photo: photo, frame: place.frame, estimate: place.estimate, options: options)
         try report(0, "aligning")
         var stages =
@@ -296,6 +297,9 @@ struct Stopwatch {
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
+
+    /// What has passed since the last mark belongs to no step.
+    mutating func skip() { last = Self.now() }
 
     mutating func mark(_ step: String) {
         let now = Self.now()

@@ -351,6 +351,11 @@ class Result(Owned):
         return self.parameters["converged"]
 
     @property
+    def face_probability(self) -> float:
+        """0 to 1: what the inverse network thinks of the place that was looked at. An occluded or masked face may still be sure."""
+        return self.parameters["face_probability"]
+
+    @property
     def stages(self) -> list[dict[str, Any]]:
         """For every stage its iterations, why it ended, and its energy at the start and at the end."""
         return self.parameters["stages"]
