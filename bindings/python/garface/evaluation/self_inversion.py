@@ -1,11 +1,14 @@
 """Self-inversion: faces that GAR itself rendered, reconstructed from the picture alone.
 
-    python -m garface.evaluation.self_inversion [--faces 50] [--rows start,landmarks,sh,gar]
+    python -m garface.evaluation.self_inversion [--faces 50] [--rows start,landmarks,sh,gar] [--mirrored]
 
 Truth: identity ~ N(0, 1) over all modes, expression as real faces were fitted, yaw within +-30 degrees, random z.
 Measured: the neutral mesh, skin within 95 mm of the nose tip, after rigid alignment without scale (mean distance of
 corresponding vertices, mm); yaw; landmarks; and the spread of the recovered people beside the truth's, which a
 system that returns the mean face cannot have.
+
+``--mirrored`` shows the pictures' mirror images: they are as easy for a reader of photographs, but this renderer could
+not have made them exactly, as it could no real photo.
 """
 from __future__ import annotations
 
@@ -51,14 +54,26 @@ def enlarge(picture: np.ndarray, size: int) -> np.ndarray:
     return np.clip(np.rint(np.einsum("ai,bj,ijc->abc", matrix, matrix, picture, optimize=True)), 0, 255).astype(np.uint8)
 
 
+def mirror_partners(mean: np.ndarray) -> np.ndarray:
+    """The vertex of `mean` (V, 3) nearest to each one's mirror image."""
+    image, order = mean * [-1, 1, 1], np.argsort(mean[:, 1])
+    heights, partners = mean[order, 1], np.empty(len(mean), int)
+    for v, p in enumerate(image):
+        near = order[slice(*np.searchsorted(heights, [p[1] - 5, p[1] + 5]))]
+        partners[v] = near[np.argmin(((mean[near] - p) ** 2).sum(1))]
+    return partners
+
+
 def measure(
     models: garface.Models, renderer: garface.Renderer, head: garface.HeadModel, faces: list[dict], row: str,
-    schedule: dict | None = None,
+    schedule: dict | None = None, mirrored: bool = False,
 ) -> dict:
     mean = head.evaluate()
     tip = head.landmarks(mean)[30]
     region = metrics.face_region(mean, head.parts, head.part_names.index("skin"), tip)
     still = np.zeros(head.expression_count, np.float32)
+    partners = mirror_partners(mean) if mirrored else None
+    shapes, true_shapes = [], []
     errors, yaw, points, identities, truths, missed = [], [], [], [], [], 0
     for face in faces:
         truth = head.evaluate(face["identity"], still)[region]
@@ -66,12 +81,20 @@ def measure(
             identity, angle, landmarks = np.zeros(head.identity_count, np.float32), 0.0, None
         else:
             try:
-                result = garface.reconstruct(face["picture"], models=models, renderer=row, schedule=schedule)
+                picture = np.ascontiguousarray(face["picture"][:, ::-1]) if mirrored else face["picture"]
+                result = garface.reconstruct(picture, models=models, renderer=row, schedule=schedule)
             except garface.NoFaceError:
                 missed += 1
                 continue
             identity, angle, landmarks = result.identity, result.yaw, result.landmarks_static
-        found = head.evaluate(identity, still)[region]
+            if mirrored:
+                angle, landmarks = -angle, None
+        found = head.evaluate(identity, still)
+        if mirrored:        # what moved there on one side moves here on the other
+            found = mean + (found - mean)[partners] * [-1, 1, 1]
+        found = found[region]
+        shapes.append(found)
+        true_shapes.append(truth)
         errors.append(metrics.aligned_error(found, truth))
         yaw.append(abs(angle - face["yaw"]))
         if landmarks is not None:
@@ -85,14 +108,13 @@ def measure(
         identities.append(identity)
         truths.append(face["identity"])
     identities, truths = np.array(identities), np.array(truths)
-    shapes = np.array([head.evaluate(a, still)[region] for a in identities])
-    true_shapes = np.array([head.evaluate(a, still)[region] for a in truths])
     return {
         "row": ROWS[row], "faces": len(errors), "missed": missed, "mesh median mm": float(np.median(errors)),
         "mesh mean mm": float(np.mean(errors)), "yaw median deg": float(np.median(yaw)),
         "landmark NME %": float(np.median(points)) if points else float("nan"),
         "identity deviation": float(identities.std()), "true deviation": float(truths.std()),
-        "pairwise mm": metrics.pairwise_distance(shapes), "true pairwise mm": metrics.pairwise_distance(true_shapes),
+        "pairwise mm": metrics.pairwise_distance(np.array(shapes)),
+        "true pairwise mm": metrics.pairwise_distance(np.array(true_shapes)),
     }
 
 
@@ -104,11 +126,12 @@ def main() -> None:
     parser.add_argument("--rows", type=some_of(ROWS), default="mean,start,landmarks,sh,gar")
     parser.add_argument("--json", type=output_file)
     parser.add_argument("--schedule", type=stages, help="stages of the fit as JSON (default: the standard ones)")
+    parser.add_argument("--mirrored", action="store_true", help="show the pictures' mirror images")
     weights.add_arguments(parser)
     options = parser.parse_args()
     models, renderer, head = weights.models(options), garface.Renderer(options.renderer), garface.HeadModel()
     faces = make_faces(renderer, head, options.faces, options.seed, options.picture)
-    rows = [measure(models, renderer, head, faces, row, stages_for(row, options.schedule))
+    rows = [measure(models, renderer, head, faces, row, stages_for(row, options.schedule), options.mirrored)
             for row in options.rows]
     mean = next((r["mesh median mm"] for r in rows if r["row"] == ROWS["mean"]), None)
     for r in rows:
