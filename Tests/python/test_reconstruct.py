@@ -82,6 +82,7 @@ def test_other_renderers(photo, models, renderer):
     assert (result.render is not None) == (renderer != "landmarks")
     assert (len(result.history) > 0) == (renderer != "start")
     assert renderer == "start" or result.w_plus.size == 0
+    assert result.parameters["renderer"] == renderer
 
 
 def test_a_face_a_box_and_points_are_used(result, photo, models):

@@ -8,11 +8,11 @@ public enum ReconstructionRenderer: String, Sendable, CaseIterable {
     /// Refined through the generative adversarial renderer.
     case gar
     /// Refined through the classical baseline: vertex albedo under spherical-harmonics light.
-    case sphericalHarmonics = "spherical_harmonics"
+    case sphericalHarmonics = "sh"
     /// Fitted to the 68 points alone.
-    case landmarksOnly = "landmarks_only"
+    case landmarksOnly = "landmarks"
     /// What the inverse network says, nothing refined.
-    case startOnly = "start_only"
+    case startOnly = "start"
 
     var fitRenderer: FitRenderer {
         switch self {
