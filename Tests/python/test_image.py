@@ -46,18 +46,6 @@ def test_alpha_and_pillow(tmp_path):
     assert np.array_equal(garface.Image(rgba).array(), garface.Image(pillow.fromarray(rgba)).array())
 
 
-def test_pillow_pictures_are_turned_as_their_exif_says(tmp_path):
-    pillow = pytest.importorskip("PIL.Image")
-    from PIL import ImageOps
-    pixels = np.random.default_rng(4).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    for orientation in range(10):
-        exif = pillow.Exif()
-        exif[0x0112] = orientation
-        pillow.fromarray(pixels).save(tmp_path / "turned.tiff", exif=exif)
-        turned = pillow.open(tmp_path / "turned.tiff")
-        assert np.array_equal(garface.Image(turned).array(), np.asarray(ImageOps.exif_transpose(turned))), orientation
-
-
 def test_bad_arrays():
     for bad in (np.zeros((4, 4, 3)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros(5, np.uint8)):
         with pytest.raises(garface.InvalidArgumentError):

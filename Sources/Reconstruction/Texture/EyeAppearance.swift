@@ -5,7 +5,6 @@ import Glibc
 struct EyeAppearance {
     /// One eyeball: its vertices' directions from its centre, in the head's own axes, and where the photo shows it.
     private struct Eye {
-        var part: UInt8
         var directions: [Int: SIMD3<Float>]
         var samples: [Sample] = []
         /// What its light adds to the rings' colours.
@@ -22,7 +21,8 @@ struct EyeAppearance {
     let gaze: SIMD3<Float>
     private let rings: [SIMD3<Float>]
     private let eyes: [Eye]
-    private let ringOf: [Int: Int]
+    /// Of vertices.
+    private let eyeOf: [Int: Int]
 
     private static let degree = Float.pi / 180
     /// Width of a ring, and how far rings reach.
@@ -37,24 +37,15 @@ struct EyeAppearance {
     /// - Parameters:
     ///   - vertices: [V,3] in the head's own axes, x to its left, y up, z forward.
     ///   - plain: the colour of whites of which nothing is seen.
-    /// - Returns: nil where too little of any eye is seen.
+    /// - Returns: nil where nothing of any eye is seen.
     init?(_ mesh: Mesh, vertices: [Float], view: SurfaceView, plain: SIMD3<Float>) {
         let isEye = mesh.isEye
-        var eyes: [Eye] = []
-        for part in Set((0..<mesh.vertexCount).filter { isEye[$0] }.map { mesh.part[$0] }).sorted() {
-            let members = (0..<mesh.vertexCount).filter { isEye[$0] && mesh.part[$0] == part }
-            func place(_ v: Int) -> SIMD3<Float> { SIMD3(vertices[3 * v], vertices[3 * v + 1], vertices[3 * v + 2]) }
-            var low = place(members[0]), high = low
-            for v in members {
-                low = pointwiseMin(low, place(v))
-                high = pointwiseMax(high, place(v))
-            }
-            let centre = (low + high) / 2
-            eyes.append(Eye(part: part, directions: .init(uniqueKeysWithValues: members.map { ($0, Self.unit(place($0) - centre)) })))
-        }
+        var eyes = Self.eyeballs(mesh, isEye, vertices)
+        var eyeOf: [Int: Int] = [:]
+        for (e, eye) in eyes.enumerated() { for v in eye.directions.keys { eyeOf[v] = e } }
         for t in stride(from: 0, to: mesh.triangles.count, by: 3) {
             let v = (0..<3).map { Int(mesh.triangles[t + $0]) }
-            guard isEye[v[0]], let e = eyes.firstIndex(where: { $0.part == mesh.part[v[0]] }) else { continue }
+            guard let e = eyeOf[v[0]] else { continue }
             let weight = v.map { view.confidence[$0] }.min()!
             let directions = v.compactMap { eyes[e].directions[$0] }
             guard weight > 0, directions.count == 3 else { continue }
@@ -66,30 +57,63 @@ struct EyeAppearance {
                     weight: weight * area))
         }
         let samples = eyes.flatMap(\.samples)
-        guard let gaze = Self.lineOfSight(samples) else { return nil }
-        var rings = Self.colours(samples, around: gaze, plain: plain)
+        let total = samples.reduce(0) { $0 + $1.weight }
+        guard total > 0 else { return nil }
+        let sight = Self.lineOfSight(samples), gaze = sight ?? SIMD3(0, 0, 1)
+        // Where no iris can be told (behind glasses, say) an eye goes on in its mean colour.
+        let mean = samples.reduce(SIMD3<Float>()) { $0 + $1.weight * $1.colour } / total
+        var rings = sight == nil ? [mean, mean] : Self.colours(samples, around: gaze, plain: plain)
         // A catch-light in a ring, and what lids shade, are not all round.
         rings = rings.indices.map { k in (rings[max(0, k - 1)] + 2 * rings[k] + rings[min(rings.count - 1, k + 1)]) / 4 }
         for e in eyes.indices {
-            var sum = SIMD3<Float>(), total: Float = 0
+            var sum = SIMD3<Float>(), own: Float = 0
             for s in eyes[e].samples {
                 sum += s.weight * (s.colour - Self.ring(rings, s.direction, gaze))
-                total += s.weight
+                own += s.weight
             }
             // Half of it where a fifth of what is seen is this eye's.
-            eyes[e].tint = sum / (total + 0.2 * samples.reduce(1e-6) { $0 + $1.weight })
+            eyes[e].tint = sum / (own + 0.2 * total)
         }
-        var ringOf: [Int: Int] = [:]
-        for (e, eye) in eyes.enumerated() { for v in eye.directions.keys { ringOf[v] = e } }
-        (self.gaze, self.rings, self.eyes, self.ringOf) = (gaze, rings, eyes, ringOf)
+        (self.gaze, self.rings, self.eyes, self.eyeOf) = (gaze, rings, eyes, eyeOf)
     }
 
     /// The colour at a place inside a triangle, of its vertices and their weights; nil where that is no eye.
     func colour(_ v: SIMD3<Int>, _ w: SIMD3<Float>) -> SIMD3<Float>? {
-        guard let e = ringOf[v[0]], let a = eyes[e].directions[v[0]], let b = eyes[e].directions[v[1]],
+        guard let e = eyeOf[v[0]], let a = eyes[e].directions[v[0]], let b = eyes[e].directions[v[1]],
             let c = eyes[e].directions[v[2]]
         else { return nil }
         return Self.ring(rings, Self.unit(w[0] * a + w[1] * b + w[2] * c), gaze) + eyes[e].tint
+    }
+
+    /// Of how many vertices an eyeball is made at least, and how far their distances from its middle may vary.
+    private static let fewest = 12, roundness: Float = 0.15
+
+    /// The pieces of the mesh that are called eyes and are about as round as one.
+    private static func eyeballs(_ mesh: Mesh, _ isEye: [Bool], _ vertices: [Float]) -> [Eye] {
+        func place(_ v: Int) -> SIMD3<Float> { SIMD3(vertices[3 * v], vertices[3 * v + 1], vertices[3 * v + 2]) }
+        var group = Array(0..<mesh.vertexCount)
+        func root(_ v: Int) -> Int {
+            var v = v
+            while group[v] != v { (group[v], v) = (group[group[v]], group[v]) }
+            return v
+        }
+        for t in stride(from: 0, to: mesh.triangles.count, by: 3) {
+            let v = (0..<3).map { Int(mesh.triangles[t + $0]) }
+            guard v.allSatisfy({ isEye[$0] }) else { continue }
+            for k in 1..<3 { group[max(root(v[0]), root(v[k]))] = min(root(v[0]), root(v[k])) }
+        }
+        let pieces = Dictionary(grouping: (0..<mesh.vertexCount).filter { isEye[$0] }, by: root)
+        return pieces.sorted { $0.key < $1.key }.compactMap { _, members in
+            guard members.count >= fewest else { return nil }
+            let low = members.map(place).reduce(place(members[0]), pointwiseMin)
+            let high = members.map(place).reduce(place(members[0]), pointwiseMax)
+            let centre = (low + high) / 2
+            let distances = members.map { v in ((place(v) - centre) * (place(v) - centre)).sum().squareRoot() }
+            let mean = distances.reduce(0, +) / Float(members.count)
+            let variance = distances.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(members.count)
+            guard mean > 0, variance.squareRoot() < roundness * mean else { return nil }
+            return Eye(directions: .init(uniqueKeysWithValues: members.map { ($0, unit(place($0) - centre)) }))
+        }
     }
 
     /// The direction around which the iris lies: as much darker within as can be, and rings of one brightness each.

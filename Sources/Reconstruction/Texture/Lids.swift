@@ -10,7 +10,7 @@ enum Lids {
         func place(_ v: Int) -> SIMD3<Float> { SIMD3(head.mean.pointer[3 * v], head.mean.pointer[3 * v + 1], head.mean.pointer[3 * v + 2]) }
         func length(_ d: SIMD3<Float>) -> Float { (d * d).sum().squareRoot() }
         // The eyeballs of the mean face: the parts that are called so.
-        let eyes = head.partNames.indices.filter { head.partNames[$0].lowercased().contains("eye") }.compactMap { part in
+        let eyes = head.partNames.indices.filter { PartColour.isEye(head.partNames[$0]) }.compactMap { part in
             let points = (0..<head.vertexCount).filter { Int(head.part[$0]) == part }.map(place)
             guard !points.isEmpty else { return nil as (centre: SIMD3<Float>, radius: Float)? }
             let centre = points.reduce(.zero, +) / Float(points.count)

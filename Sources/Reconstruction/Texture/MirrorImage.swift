@@ -6,11 +6,11 @@ struct MirrorImage {
     private let corners: [SIMD3<Int32>]
     private let weights: [SIMD3<Float>]
 
-    /// The image must be this close to the surface, mm, for so many of the vertices of parts that have two sides.
+    /// The image must be this close to the surface, mm, for so many of the vertices. (Eyeballs are parts of one side.)
     private static let tolerance: Float = 2
     private static let least = 0.7
-    /// Triangles whose middle lies within half of this of the image, mm, are looked at.
-    private static let cell: Float = 10
+    /// A cell is so many edges wide; of the triangles in one no more are looked at, and of a triangle across more cells none.
+    private static let edges: Float = 2, mostInCell = 256, mostCells: Float = 64
 
     private struct Cell: Hashable {
         var x, y, z: Int32
@@ -22,39 +22,57 @@ struct MirrorImage {
         let mean = head.mean.pointer, triangles = head.triangles, count = head.vertexCount
         func part(_ v: Int) -> UInt8 { v < head.part.count ? head.part[v] : 0 }
         func place(_ v: Int) -> SIMD3<Float> { SIMD3(mean[3 * v], mean[3 * v + 1], mean[3 * v + 2]) }
-        func cell(_ p: SIMD3<Float>, _ part: UInt8, _ shift: Float = 0) -> Cell? {
-            let q = (p / Self.cell - shift).rounded(.down)
-            guard max(q.max(), -q.min()) < 1e6 else { return nil }
-            return Cell(x: Int32(q.x), y: Int32(q.y), z: Int32(q.z), part: part)
+        func corner(_ t: Int, _ k: Int) -> Int { Int(triangles[3 * t + k]) }
+        let faces = triangles.count / 3
+        let total = (0..<faces).reduce(Float(0)) { sum, t in
+            let d = place(corner(t, 1)) - place(corner(t, 0))
+            return sum + (d * d).sum().squareRoot()
         }
-        var members: [Cell: [Int]] = [:]
-        for t in 0..<triangles.count / 3 {
-            let v = (0..<3).map { Int(triangles[3 * t + $0]) }
-            guard let at = cell((place(v[0]) + place(v[1]) + place(v[2])) / 3, part(v[0])) else { continue }
-            members[at, default: []].append(t)
+        guard faces > 0, total.isFinite, total > 0 else { return nil }
+        let size = max(Self.tolerance, Self.edges * total / Float(faces))
+        func cell(_ p: SIMD3<Float>) -> SIMD3<Int32>? {
+            let q = (p / size).rounded(.down)
+            return max(q.max(), -q.min()) < 1e6 ? SIMD3<Int32>(q) : nil
+        }
+        // A triangle lies in every cell from which it can be within the tolerance.
+        var members: [Cell: [Int32]] = [:]
+        for t in 0..<faces {
+            let (a, b, c) = (place(corner(t, 0)), place(corner(t, 1)), place(corner(t, 2)))
+            guard let low = cell(pointwiseMin(a, pointwiseMin(b, c)) - Self.tolerance),
+                let high = cell(pointwiseMax(a, pointwiseMax(b, c)) + Self.tolerance)
+            else { continue }
+            let sides = SIMD3<Float>(high &- low) + 1
+            guard sides.x * sides.y * sides.z <= Self.mostCells else { continue }
+            for x in low.x...high.x {
+                for y in low.y...high.y {
+                    for z in low.z...high.z {
+                        members[Cell(x: x, y: y, z: z, part: part(corner(t, 0))), default: []].append(Int32(t))
+                    }
+                }
+            }
         }
         var corners = [SIMD3<Int32>](repeating: .zero, count: count)
         var weights = [SIMD3<Float>](repeating: .zero, count: count)
         var found = 0
         for v in 0..<count {
             let image = place(v) * SIMD3(-1, 1, 1)
-            guard let at = cell(image, part(v), 0.5) else { continue }
+            guard let at = cell(image) else { continue }
             var nearest = Self.tolerance * Self.tolerance
-            for x in at.x...at.x + 1 {
-                for y in at.y...at.y + 1 {
-                    for z in at.z...at.z + 1 {
-                        for t in members[Cell(x: x, y: y, z: z, part: at.part)] ?? [] {
-                            let c = SIMD3(triangles[3 * t], triangles[3 * t + 1], triangles[3 * t + 2])
-                            let (w, distance) = Self.nearest(image, place(Int(c[0])), place(Int(c[1])), place(Int(c[2])))
-                            if distance < nearest { (nearest, corners[v], weights[v]) = (distance, c, w) }
-                        }
-                    }
-                }
+            for t in (members[Cell(x: at.x, y: at.y, z: at.z, part: part(v))] ?? []).prefix(Self.mostInCell) {
+                let (a, b, c) = (corner(Int(t), 0), corner(Int(t), 1), corner(Int(t), 2))
+                let (w, distance) = Self.nearest(image, place(a), place(b), place(c))
+                if distance < nearest { (nearest, corners[v], weights[v]) = (distance, SIMD3(Int32(a), Int32(b), Int32(c)), w) }
             }
             if weights[v].sum() > 0 { found += 1 }
         }
         guard found > 0, Double(found) >= Self.least * Double(count) else { return nil }
         (self.corners, self.weights) = (corners, weights)
+    }
+
+    /// [V] 1 at vertices that have an image, as all around them have; falling to 0 towards others.
+    func coverage(_ neighbours: VertexNeighbours) -> [Float] {
+        let inner = neighbours.least(weights.map { $0.sum() > 0 ? 1 : 0 })
+        return zip(inner, neighbours.mean(inner)).map { min($0, $1) }
     }
 
     /// The values at the vertices' images; zero where there is none.

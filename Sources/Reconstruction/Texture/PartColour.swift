@@ -4,10 +4,16 @@ enum PartColour {
     static func of(_ part: String) -> SIMD3<Float>? {
         let name = part.lowercased()
         if name.contains("teeth") || name.contains("tooth") { return SIMD3(0.86, 0.82, 0.74) }
-        if name.contains("eye") { return SIMD3(0.80, 0.76, 0.74) }
+        if isEye(name) { return SIMD3(0.80, 0.76, 0.74) }
         if name.contains("gum") || name.contains("tongue") { return SIMD3(0.66, 0.36, 0.36) }
         if name.contains("mouth") || name.contains("socket") { return SIMD3(0.36, 0.16, 0.16) }
         return nil
+    }
+
+    /// Eyeballs; brows, lashes and lids are named after eyes, too.
+    static func isEye(_ part: String) -> Bool {
+        let name = part.lowercased()
+        return name.contains("eye") && !["brow", "lash", "lid", "socket"].contains { name.contains($0) }
     }
 }
 
@@ -19,7 +25,7 @@ extension Mesh {
     var isSkin: [Bool] { perPart(true) { PartColour.of($0) == nil } }
 
     /// [V]
-    var isEye: [Bool] { perPart(false) { $0.lowercased().contains("eye") } }
+    var isEye: [Bool] { perPart(false, PartColour.isEye) }
 
     /// What is said of a part's name, for each vertex, [V]; `otherwise` for those of no part.
     private func perPart<Value>(_ otherwise: Value, _ value: (String) -> Value) -> [Value] {

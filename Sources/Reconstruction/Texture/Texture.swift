@@ -107,7 +107,13 @@ private struct Layers {
         let own = mesh.partColours
         photoShare = photo.confidence
         renderedShare = (0..<count).map { v in own[v] == nil ? min(1, rendered.reduce(0) { $0 + $1.confidence[v] }) : 0 }
-        let otherSide = mirror?.values(photo.confidence) ?? .init(repeating: 0, count: count)
+        var otherSide = [Float](repeating: 0, count: count)
+        if let mirror {
+            // Eyes do not look the mirrored way.
+            let isEye = mesh.isEye
+            otherSide = zip(mirror.values(photo.confidence), mirror.coverage(neighbours)).map { $0 * $1 }
+            for v in 0..<count where isEye[v] { otherSide[v] = 0 }
+        }
         let mirroredPlaces = mirror?.values(photo.places) ?? photo.places
         (self.mirroredPlaces, mirroredShare) = (mirroredPlaces, otherSide)
         base = .init(repeating: .zero, count: count)

@@ -27,20 +27,6 @@ def _pixels_of(picture: Any, name: str) -> np.ndarray:
     return np.asarray(picture.convert("RGBA"))      # palettes may have alpha, too
 
 
-def _upright(pixels: np.ndarray, picture: Any) -> np.ndarray:
-    """The pixels as the EXIF orientation of a picture of Pillow's wants them shown."""
-    orientation = picture.getexif().get(0x0112, 1) if hasattr(picture, "getexif") else 1
-    if orientation not in range(1, 9):
-        return pixels
-    if orientation >= 5:                    # rows and columns change places
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
-
-
 ImageLike = Union[str, "os.PathLike[str]", np.ndarray, "Image"]
 
 
@@ -49,8 +35,9 @@ class Image(Owned):
 
     Args:
         source: the path of a PNG or JPEG file; an array of type uint8 and shape (height, width, 3), (height, width, 4) with
-            alpha, which is laid over white, or (height, width) or (height, width, 1) in grey; or a picture of Pillow's,
-            which is turned upright as its EXIF orientation says, as files are. Rows may have gaps; other layouts are copied.
+            alpha, which is laid over white, or (height, width) or (height, width, 1) in grey; or a picture of Pillow's, as
+            it stands: what is found is in its own pixels, whatever its EXIF orientation says (files are turned upright). Rows may
+            have gaps; other layouts are copied.
     """
 
     _release = "gar_image_release"
@@ -63,7 +50,7 @@ class Image(Owned):
     def _read(source: ImageLike, name: str) -> Handle:
         handle = Handle()
         if hasattr(source, "getbands") and hasattr(source, "convert"):
-            source = _upright(_pixels_of(source, name), source)
+            source = _pixels_of(source, name)
         if isinstance(source, np.ndarray):
             array = source
             if array.dtype != np.uint8:

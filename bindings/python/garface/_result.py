@@ -352,7 +352,8 @@ class Result(Owned):
 
     @property
     def face_probability(self) -> float:
-        """0 to 1: what the inverse network thinks of the place that was looked at. An occluded or masked face may still be sure."""
+        """0 to 1: what the inverse network thinks of the place that was looked at. A masked face may still be sure, and one that was
+        loaded counts as 1."""
         return self.parameters["face_probability"]
 
     @property
