@@ -526,7 +526,8 @@ enum {
     GAR_PICTURE_NORMALS = 2, /* the normal map, 127.5 (n + 1) */
     GAR_PICTURE_OVERLAY = 3, /* photo, mesh over photo, normals and render side by side */
     GAR_PICTURE_TEXTURE = 4, /* 1024 x 1024, laid out as gar_head_get_uvs says, top row v = 1: the photo where it
-                                shows the head, completed by GAR (where it took part) and by colour carried on */
+                                shows the head, completed by its mirror image, by GAR (where it took part) and by
+                                colour carried on; eyes in rings around the line of sight */
     GAR_PICTURE_PHOTO = 5    /* the photo; of an edited face, the photo with it */
 };
 

@@ -232,7 +232,8 @@ class Result(Owned):
     def texture(self) -> np.ndarray:
         """uint8 (1024, 1024, 3): the head's surface, laid out as `HeadModel.uvs` says; the top row is v = 1.
 
-        The photo where it shows the head, completed by GAR (where it took part) and by colour carried on from there.
+        The photo where it shows the head, completed by its mirror image (the other half of a head of two sides), by GAR
+        (where it took part) and by colour carried on from there; eyeballs in rings around the line of sight.
         """
         return self._picture("TEXTURE")
 
