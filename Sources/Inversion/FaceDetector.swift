@@ -104,6 +104,12 @@ public final class FaceDetector: @unchecked Sendable {
         return Array(kept.prefix(max(0, options.maximumCount)))
     }
 
+    /// The photo no larger than the search looks at it.
+    public func reducedToSearch(_ image: RGBImage) throws -> RGBImage {
+        let scale = (Self.maximumLevelPixels / (Double(image.width) * Double(image.height))).squareRoot()
+        return scale < 1 ? try reduced(image, scale, []) : image
+    }
+
     /// Scales of the pyramid, largest first: photo pixels times scale are level pixels.
     private func pyramidScales(_ image: RGBImage, _ options: FaceDetectorOptions) -> [Double] {
         let side = Double(min(image.width, image.height)), pixels = Double(image.width) * Double(image.height)

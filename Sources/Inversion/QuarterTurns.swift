@@ -37,4 +37,12 @@ extension FaceBox {
         box.roll = wrapAngle(roll + Double(quarters) * .pi / 2)
         return box
     }
+
+    /// A box found in a photo that was reduced, as it lies in the photo, which is so many times as wide and as high.
+    public func scaled(_ across: Double, _ down: Double) -> FaceBox {
+        var box = self
+        (box.centreX, box.centreY) = ((centreX + 0.5) * across - 0.5, (centreY + 0.5) * down - 0.5)
+        box.size *= (across * down).squareRoot()
+        return box
+    }
 }

@@ -43,4 +43,11 @@ import Testing
         let expected = [(0.0, -1.0), (-1, 0), (0, 1), (1, 0)][quarters]
         #expect(abs(direction.0 - expected.0) < 1e-12 && abs(direction.1 - expected.1) < 1e-12)
     }
+
+    /// Pixel centres are whole numbers: the middle of a picture stays its middle, its left edge its left edge.
+    @Test func scaling() {
+        let middle = FaceBox(centreX: 4.5, centreY: 2, size: 3, roll: 0.1, score: 0.5).scaled(2, 2)
+        #expect(middle.centreX == 9.5 && middle.centreY == 4.5 && middle.size == 6 && middle.roll == 0.1)
+        #expect(FaceBox(centreX: -0.5, centreY: 0, size: 1, roll: 0, score: 1).scaled(3, 1).centreX == -0.5)
+    }
 }

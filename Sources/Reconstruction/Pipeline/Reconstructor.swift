@@ -156,12 +156,18 @@ public final class Reconstructor {
         if let rectangle = options.rectangle {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
         }
-        func searched(_ detection: FaceDetectorOptions, quarters: Int = 0) throws -> [Place] {
+        func searched(_ detection: FaceDetectorOptions, turnedFrom small: RGBImage? = nil, quarters: Int = 0) throws -> [Place] {
             var detection = detection
             detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
             var places: [Place] = []
-            let boxes = try models.detector.detect(photo.turned(quarters: quarters), options: detection)
-            for box in boxes.map({ $0.beforeTurn(quarters: quarters, width: photo.width, height: photo.height) }) {
+            var boxes = try models.detector.detect(small?.turned(quarters: quarters) ?? photo, options: detection)
+            if let small {
+                boxes = boxes.map {
+                    $0.beforeTurn(quarters: quarters, width: small.width, height: small.height).scaled(
+                        Double(photo.width) / Double(small.width), Double(photo.height) / Double(small.height))
+                }
+            }
+            for box in boxes {
                 let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
                 if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
             }
@@ -183,8 +189,11 @@ public final class Reconstructor {
         // On its sides first: so are photos of phones that have lost their EXIF.
         var turned = options.detector
         turned.threshold = max(turned.threshold ?? models.detector.threshold, Self.turnedFace)
-        for quarters in [1, 3, 2] where places.isEmpty && options.looksForTurnedFaces {
-            places = try searched(turned, quarters: quarters)
+        if places.isEmpty && options.looksForTurnedFaces {
+            let small = try models.detector.reducedToSearch(photo)
+            for quarters in [1, 3, 2] where places.isEmpty {
+                places = try searched(turned, turnedFrom: small, quarters: quarters)
+            }
         }
         guard !places.isEmpty else {
             throw GarfaceError(
