@@ -20,7 +20,7 @@ void garface_small_weights(const float *w, int inputs, int outputs, bool mirrore
         }
 }
 
-size_t garface_small_scratch(int inputs) { return (size_t)pixels * inputs; }
+size_t garface_small_scratch(int inputs, int outputs, int height, int width) { return (size_t)pixels * inputs; }
 
 void garface_small(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part,
                    int parts) {
@@ -62,7 +62,7 @@ LANES_END
 #else
 size_t garface_small_weight_count(int inputs, int outputs) { return 0; }
 void garface_small_weights(const float *w, int inputs, int outputs, bool mirrored, float *u) {}
-size_t garface_small_scratch(int inputs) { return 0; }
+size_t garface_small_scratch(int inputs, int outputs, int height, int width) { return 0; }
 void garface_small(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part,
                    int parts) {}
 #endif

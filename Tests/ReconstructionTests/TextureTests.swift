@@ -19,13 +19,17 @@ import Testing
         return image
     }
 
-    /// What the photo shows goes to the vertex that lies there, by the camera; the rest stays between these colours.
-    @Test func verticesTakeTheColourOfTheirPixel() throws {
+    private func astronaut(_ renderer: ReconstructionRenderer) throws -> ReconstructionResult {
         let photo = try ImageFile.read(String(#filePath.dropLast("Tests/ReconstructionTests/TextureTests.swift".count)) + "examples/data/astronaut.png")
         let models = try ReconstructionModels(head: .embedded(), gar: nil, inverse: .embedded(), detector: .embedded())
         var options = ReconstructionOptions()
-        options.renderer = .landmarksOnly
-        let result = try #require(try Reconstructor(models).reconstruct(photo, options: options).first)
+        options.renderer = renderer
+        return try #require(try Reconstructor(models).reconstruct(photo, options: options).first)
+    }
+
+    /// What the photo shows goes to the vertex that lies there, by the camera; the rest stays between these colours.
+    @Test func verticesTakeTheColourOfTheirPixel() throws {
+        let result = try astronaut(.landmarksOnly)
         let texture = try Texture(result, photo: chart(512))
         var seen = 0
         let camera = result.camera, mesh = result.posed
@@ -48,11 +52,7 @@ import Testing
 
     /// Dark discs on white, high up under the lids: what the lids hide of them is dark as well, and all around is white.
     @Test(arguments: [(0, 16), (-18, 12), (20, 14)] as [(Double, Double)]) func hiddenEyesGoOnRoundTheirGaze(yaw: Double, pitch: Double) throws {
-        let photo = try ImageFile.read(String(#filePath.dropLast("Tests/ReconstructionTests/TextureTests.swift".count)) + "examples/data/astronaut.png")
-        let models = try ReconstructionModels(head: .embedded(), gar: nil, inverse: .embedded(), detector: .embedded())
-        var options = ReconstructionOptions()
-        options.renderer = .startOnly
-        let result = try #require(try Reconstructor(models).reconstruct(photo, options: options).first)
+        let result = try astronaut(.startOnly)
         let mesh = result.posed, shape = result.shaped.vertices
         let degree = Double.pi / 180
         let gaze = SIMD3(sin(yaw * degree) * cos(pitch * degree), sin(pitch * degree), cos(yaw * degree) * cos(pitch * degree))
@@ -92,18 +92,14 @@ import Testing
 
     /// Of a photo that ends at the nose the other half of the face is the mirror image of this one, stripe by stripe.
     @Test func hiddenSideIsThatOfTheMirror() throws {
-        let photo = try ImageFile.read(String(#filePath.dropLast("Tests/ReconstructionTests/TextureTests.swift".count)) + "examples/data/astronaut.png")
-        let models = try ReconstructionModels(head: .embedded(), gar: nil, inverse: .embedded(), detector: .embedded())
-        var options = ReconstructionOptions()
-        options.renderer = .startOnly
-        let result = try #require(try Reconstructor(models).reconstruct(photo, options: options).first)
+        let result = try astronaut(.startOnly)
         let width = Int(result.landmarks[2 * 30].rounded())
         var half = try RGBImage(width: width, height: 512)
         func stripe(_ y: Double) -> Double { 0.5 + 0.35 * sin(y / 2.5) }
         for y in 0..<512 {
             for x in 0..<width { for c in 0..<3 { half.pixels[half.offset(x, y) + c] = UInt8(255 * stripe(Double(y))) } }
         }
-        let texture = try Texture(result, photo: half), mesh = result.posed, head = models.head
+        let texture = try Texture(result, photo: half), mesh = result.posed, head = result.models.head
         func place(_ v: Int) -> SIMD3<Float> { SIMD3(head.mean.pointer[3 * v], head.mean.pointer[3 * v + 1], head.mean.pointer[3 * v + 2]) }
         let skin = (0..<mesh.vertexCount).filter { head.partNames[Int(mesh.part[$0])] == "skin" }
         let seen = skin.filter { texture.vertexPhotoShare[$0] > 0.98 }

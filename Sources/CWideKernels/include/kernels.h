@@ -31,7 +31,7 @@ void garface_winograd(const float *x, const float *scale, const void *u, bool ha
 
 size_t garface_small_weight_count(int inputs, int outputs);
 void garface_small_weights(const float *w, int inputs, int outputs, bool mirrored, float *u);
-size_t garface_small_scratch(int inputs);
+size_t garface_small_scratch(int inputs, int outputs, int height, int width);
 void garface_small(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part,
                    int parts);
 

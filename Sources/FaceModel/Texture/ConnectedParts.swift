@@ -21,7 +21,7 @@ struct DisjointSets {
 }
 
 /// Triangles that hang together by vertices, as lists of triangle indices; in the order of their first triangles.
-func connectedParts(_ triangles: [Int32], vertexCount: Int) -> [[Int]] {
+package func connectedParts(_ triangles: [Int32], vertexCount: Int) -> [[Int]] {
     var sets = DisjointSets(count: vertexCount)
     for t in 0..<triangles.count / 3 {
         sets.join(Int(triangles[3 * t]), Int(triangles[3 * t + 1]))

@@ -87,28 +87,17 @@ public final class BlockedConvolution {
             (forwardWeights, adjointWeights, scratchPerPart, scratchCount) = (nil, nil, 0, 0)
             return
         }
-        if engine == .small {
-            func packed(adjoint: Bool) -> Tensor<Float> {
-                let plain = weights.unswapped(), u = Tensor<Float>([garface_small_weight_count(Int32(i), Int32(o))])
-                withExtendedLifetime(plain) { garface_small_weights(plain.pointer, Int32(i), Int32(o), adjoint, u.pointer) }
-                return u
-            }
-            forwardWeights = weights.small.forward.value { packed(adjoint: false) }
-            adjointWeights = weights.small.adjoint.value { packed(adjoint: true) }
-            scratchPerPart = garface_small_scratch(Int32(max(i, o)))
-            scratchCount = parts * scratchPerPart
-            return
-        }
-        let up = kind == .up3x3
+        let up = kind == .up3x3, isSmall = engine == .small
+        let weightCount = isSmall ? garface_small_weight_count : up ? garface_up_weight_count : garface_winograd_weight_count
+        let make = isSmall ? garface_small_weights : up ? garface_up_weights : garface_winograd_weights
+        let shared = isSmall ? weights.small : weights.transformed
         func transformed(adjoint: Bool) -> Tensor<Float> {
-            let plain = weights.unswapped()
-            let u = Tensor<Float>([up ? garface_up_weight_count(Int32(i), Int32(o)) : garface_winograd_weight_count(Int32(i), Int32(o))])
-            let make = up ? garface_up_weights : garface_winograd_weights
+            let plain = weights.unswapped(), u = Tensor<Float>([weightCount(Int32(i), Int32(o))])
             withExtendedLifetime(plain) { make(plain.pointer, Int32(i), Int32(o), adjoint, u.pointer) }
             return u
         }
-        let forward = weights.transformed.forward.value { transformed(adjoint: false) }
-        let adjoint = weights.transformed.adjoint.value { transformed(adjoint: true) }
+        let forward = shared.forward.value { transformed(adjoint: false) }
+        let adjoint = shared.adjoint.value { transformed(adjoint: true) }
         func halved(_ u: Tensor<Float>, depth: Int, columns: Int) -> Tensor<Float> {
             let numbers = Tensor<Float>([(u.count + 1) / 2])
             let bits = UnsafeMutableRawPointer(numbers.pointer).assumingMemoryBound(to: UInt16.self)
@@ -117,7 +106,7 @@ public final class BlockedConvolution {
         }
         forwardWeights = half ? weights.halved.forward.value { halved(forward, depth: i, columns: o) } : forward
         adjointWeights = half ? weights.halved.adjoint.value { halved(adjoint, depth: o, columns: i) } : adjoint
-        let size = up ? garface_up_scratch : garface_winograd_scratch
+        let size = isSmall ? garface_small_scratch : up ? garface_up_scratch : garface_winograd_scratch
         let (h, w) = (Int32(height), Int32(width))
         let numbers = max(size(Int32(i), Int32(o), h, w), size(Int32(o), Int32(i), h, w))
         scratchPerPart = (numbers + 15) / 16 * 16

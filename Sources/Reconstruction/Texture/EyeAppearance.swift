@@ -1,10 +1,12 @@
+import FaceModel
 import Glibc
 
 /// What an eyeball looks like where the photo does not show it: rings of one colour around the line of sight (pupil, iris, white),
 /// whose colours are those of the rings' seen parts, of both eyes together.
 struct EyeAppearance {
-    /// One eyeball: its vertices' directions from its centre, in the head's own axes, and where the photo shows it.
+    /// One eyeball: its triangles, its vertices' directions from its centre, in the head's own axes, and where the photo shows it.
     private struct Eye {
+        var triangles: [SIMD3<Int>]
         var directions: [Int: SIMD3<Float>]
         var samples: [Sample] = []
         /// What its light adds to the rings' colours.
@@ -39,22 +41,19 @@ struct EyeAppearance {
     ///   - plain: the colour of whites of which nothing is seen.
     /// - Returns: nil where nothing of any eye is seen.
     init?(_ mesh: Mesh, vertices: [Float], view: SurfaceView, plain: SIMD3<Float>) {
-        let isEye = mesh.isEye
-        var eyes = Self.eyeballs(mesh, isEye, vertices)
+        var eyes = Self.eyeballs(mesh, vertices)
         var eyeOf: [Int: Int] = [:]
-        for (e, eye) in eyes.enumerated() { for v in eye.directions.keys { eyeOf[v] = e } }
-        for t in stride(from: 0, to: mesh.triangles.count, by: 3) {
-            let v = (0..<3).map { Int(mesh.triangles[t + $0]) }
-            guard let e = eyeOf[v[0]] else { continue }
-            let weight = v.map { view.confidence[$0] }.min()!
-            let directions = v.compactMap { eyes[e].directions[$0] }
-            guard weight > 0, directions.count == 3 else { continue }
-            let a = view.places[v[0]], b = view.places[v[1]], c = view.places[v[2]]
-            let area = abs((b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x))
-            eyes[e].samples.append(
-                Sample(
-                    direction: Self.unit(directions[0] + directions[1] + directions[2]), colour: view.colour((a + b + c) / 3),
-                    weight: weight * area))
+        for e in eyes.indices {
+            for v in eyes[e].directions.keys { eyeOf[v] = e }
+            for v in eyes[e].triangles {
+                let weight = min(view.confidence[v[0]], view.confidence[v[1]], view.confidence[v[2]])
+                guard weight > 0 else { continue }
+                let a = view.places[v[0]], b = view.places[v[1]], c = view.places[v[2]]
+                let area = abs((b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x))
+                let direction = (0..<3).reduce(SIMD3<Float>()) { $0 + eyes[e].directions[v[$1]]! }
+                eyes[e].samples.append(
+                    Sample(direction: Self.unit(direction), colour: view.colour((a + b + c) / 3), weight: weight * area))
+            }
         }
         let samples = eyes.flatMap(\.samples)
         let total = samples.reduce(0) { $0 + $1.weight }
@@ -89,21 +88,14 @@ struct EyeAppearance {
     private static let fewest = 12, roundness: Float = 0.15
 
     /// The pieces of the mesh that are called eyes and are about as round as one.
-    private static func eyeballs(_ mesh: Mesh, _ isEye: [Bool], _ vertices: [Float]) -> [Eye] {
+    private static func eyeballs(_ mesh: Mesh, _ vertices: [Float]) -> [Eye] {
         func place(_ v: Int) -> SIMD3<Float> { SIMD3(vertices[3 * v], vertices[3 * v + 1], vertices[3 * v + 2]) }
-        var group = Array(0..<mesh.vertexCount)
-        func root(_ v: Int) -> Int {
-            var v = v
-            while group[v] != v { (group[v], v) = (group[group[v]], group[v]) }
-            return v
-        }
-        for t in stride(from: 0, to: mesh.triangles.count, by: 3) {
-            let v = (0..<3).map { Int(mesh.triangles[t + $0]) }
-            guard v.allSatisfy({ isEye[$0] }) else { continue }
-            for k in 1..<3 { group[max(root(v[0]), root(v[k]))] = min(root(v[0]), root(v[k])) }
-        }
-        let pieces = Dictionary(grouping: (0..<mesh.vertexCount).filter { isEye[$0] }, by: root)
-        return pieces.sorted { $0.key < $1.key }.compactMap { _, members in
+        let isEye = mesh.isEye
+        let triangles = stride(from: 0, to: mesh.triangles.count, by: 3).map { mesh.triangles[$0..<$0 + 3] }
+            .filter { $0.allSatisfy { isEye[Int($0)] } }.flatMap { $0 }
+        return connectedParts(triangles, vertexCount: mesh.vertexCount).compactMap { part in
+            let corners = part.map { t in SIMD3(Int(triangles[3 * t]), Int(triangles[3 * t + 1]), Int(triangles[3 * t + 2])) }
+            let members = Set(corners.flatMap { [$0[0], $0[1], $0[2]] }).sorted()
             guard members.count >= fewest else { return nil }
             let low = members.map(place).reduce(place(members[0]), pointwiseMin)
             let high = members.map(place).reduce(place(members[0]), pointwiseMax)
@@ -112,7 +104,7 @@ struct EyeAppearance {
             let mean = distances.reduce(0, +) / Float(members.count)
             let variance = distances.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(members.count)
             guard mean > 0, variance.squareRoot() < roundness * mean else { return nil }
-            return Eye(directions: .init(uniqueKeysWithValues: members.map { ($0, unit(place($0) - centre)) }))
+            return Eye(triangles: corners, directions: .init(uniqueKeysWithValues: members.map { ($0, unit(place($0) - centre)) }))
         }
     }
 

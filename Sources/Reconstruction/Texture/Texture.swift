@@ -21,13 +21,13 @@ public struct Texture: Sendable {
 
     /// - Parameter photo: the one that `result` was made from.
     public init(_ result: ReconstructionResult, photo: RGBImage) throws {
-        let mesh = result.posed
+        let mesh = result.posed, shape = result.shaped, models = result.models
         let neighbours = VertexNeighbours(triangles: mesh.triangles, vertexCount: mesh.vertexCount)
         let seen = try Self.photoView(result, photo, neighbours)
-        let rendered = try GARViews.views(result, mesh: result.shaped, neighbours: neighbours)
+        let rendered = try GARViews.views(result, mesh: shape, neighbours: neighbours)
         let layers = Layers(
-            mesh: mesh, shape: result.shaped.vertices,
-            mirror: result.models.mirrorImage, lids: Lids.of(result.models.head, isSkin: mesh.isSkin), neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
+            mesh: mesh, shape: shape.vertices, mirror: models.mirrorImage, lids: Lids.of(models.head, isSkin: mesh.isSkin),
+            neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
 
         let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
         var texels = [SIMD3<Float>](repeating: .zero, count: Self.side * Self.side)
@@ -85,7 +85,7 @@ private struct Layers {
 
     let photo: SurfaceView
     let rendered: [SurfaceView]
-    /// What is below both, [V].
+    /// What is below all others, [V].
     var base: [SIMD3<Float>]
     /// What is added to GAR's colours, and to those of the other side, so that they meet the photo's: carried on from where both
     /// are seen.
@@ -98,8 +98,8 @@ private struct Layers {
     private var eyes: EyeAppearance?
 
     init(
-        mesh: Mesh, shape: [Float], mirror: MirrorImage?, lids: [Float], neighbours: VertexNeighbours, photo: SurfaceView, rendered: [SurfaceView],
-        stiffness: Float
+        mesh: Mesh, shape: [Float], mirror: MirrorImage?, lids: [Float], neighbours: VertexNeighbours, photo: SurfaceView,
+        rendered: [SurfaceView], stiffness: Float
     ) {
         self.photo = photo
         self.rendered = rendered

@@ -54,16 +54,6 @@ def enlarge(picture: np.ndarray, size: int) -> np.ndarray:
     return np.clip(np.rint(np.einsum("ai,bj,ijc->abc", matrix, matrix, picture, optimize=True)), 0, 255).astype(np.uint8)
 
 
-def mirror_partners(mean: np.ndarray) -> np.ndarray:
-    """The vertex of `mean` (V, 3) nearest to each one's mirror image."""
-    image, order = mean * [-1, 1, 1], np.argsort(mean[:, 1])
-    heights, partners = mean[order, 1], np.empty(len(mean), int)
-    for v, p in enumerate(image):
-        near = order[slice(*np.searchsorted(heights, [p[1] - 5, p[1] + 5]))]
-        partners[v] = near[np.argmin(((mean[near] - p) ** 2).sum(1))]
-    return partners
-
-
 def measure(
     models: garface.Models, renderer: garface.Renderer, head: garface.HeadModel, faces: list[dict], row: str,
     schedule: dict | None = None, mirrored: bool = False,
@@ -72,7 +62,9 @@ def measure(
     tip = head.landmarks(mean)[30]
     region = metrics.face_region(mean, head.parts, head.part_names.index("skin"), tip)
     still = np.zeros(head.expression_count, np.float32)
-    partners = mirror_partners(mean) if mirrored else None
+    if mirrored:
+        from garface.training.normals import mirror_partners
+        partners = mirror_partners(mean)
     shapes, true_shapes = [], []
     errors, yaw, points, identities, truths, missed = [], [], [], [], [], 0
     for face in faces:

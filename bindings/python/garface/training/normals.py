@@ -80,6 +80,12 @@ def _normal_map(v, n, tri, size, depth, out):
     interpolate(ids, weights, tri, n, out)
 
 
+def mirror_partners(mean):
+    """The vertex of `mean` (V, 3) nearest to each one's mirror image."""
+    from scipy.spatial import cKDTree
+    return cKDTree(mean).query(mean * np.array([-1, 1, 1], mean.dtype))[1]
+
+
 class HeadModel:
     """Linear 3D morphable model: vertices = mean + identity . a + expression . b, millimetres."""
 
@@ -127,9 +133,8 @@ class HeadModel:
 
         Vertices correspond to the nearest vertex of the mirrored mean.
         """
-        from scipy.spatial import cKDTree
         flip = np.array([-1.0, 1, 1], np.float32)
-        partner = cKDTree(self.mean).query(self.mean * flip)[1]
+        partner = mirror_partners(self.mean)
         basis = self.identity.reshape(len(self.identity), -1).astype(np.float64)
         mirrored = (self.identity[:, partner] * flip).reshape(len(basis), -1).astype(np.float64)
         solution = np.linalg.solve(basis @ basis.T, basis @ mirrored.T)
