@@ -43,6 +43,8 @@ public struct ReconstructionResult: Sendable {
     public let landmarks3D: [Double]
     /// Identity and expression, in camera space (turned as in the photo); identity alone, in model space. Both mm.
     public let posed, neutral: Mesh
+    /// Where the photo shows the irises; nil where nothing of the eyes can be one.
+    let sight: LineOfSight?
 
     /// What the renderer made of the parameters, in the aligned frame; nil where none took part.
     public let render: RGBImage?
@@ -88,6 +90,12 @@ public struct ReconstructionResult: Sendable {
     }
 
     private static let doubtful = 0.5
+
+    /// Where the eyes look; nil where the photo does not tell: shut, hidden, behind glasses that mirror.
+    public var gaze: Gaze? {
+        guard let sight, sight.isSure else { return nil }
+        return Gaze(sight.turn, radius: sight.radius)
+    }
 
     /// The head's yaw, pitch and roll in the photo, degrees.
     public var anglesInDegrees: (yaw: Double, pitch: Double, roll: Double) {

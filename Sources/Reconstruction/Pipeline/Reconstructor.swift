@@ -16,11 +16,14 @@ public struct ReconstructionModels: Sendable {
     let points: PointAlignment
     private let madeLayout = MadeOnce<TextureLayout>()
     private let madeMirrorImage = MadeOnce<MirrorImage?>()
+    private let madeEyeballs = MadeOnce<[Eyeball]>()
 
     /// Made when it is first asked for.
     public var textureLayout: TextureLayout { madeLayout.value { head.textureLayout() } }
 
     var mirrorImage: MirrorImage? { madeMirrorImage.value { MirrorImage(head) } }
+
+    var eyeballs: [Eyeball] { madeEyeballs.value { Eyeball.all(of: head) } }
 
     /// Throws where the models do not belong together.
     public init(head: HeadModel<Float>, gar: GAR<Float>?, inverse: InverseNetwork<Float>, detector: FaceDetector) throws {

@@ -26,7 +26,7 @@ public struct Texture: Sendable {
         let seen = try Self.photoView(result, photo, neighbours)
         let rendered = try GARViews.views(result, mesh: shape, neighbours: neighbours)
         let layers = Layers(
-            mesh: mesh, shape: shape.vertices, mirror: models.mirrorImage, lids: Lids.of(models.head, isSkin: mesh.isSkin),
+            mesh: mesh, shape: shape.vertices, eyeballs: models.eyeballs, sight: result.sight, mirror: models.mirrorImage, lids: Lids.of(models.head, isSkin: mesh.isSkin),
             neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
 
         let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
@@ -62,18 +62,10 @@ public struct Texture: Sendable {
         let side = max(64, min(side, Int((1.5 * frame.size).rounded(.up))))
         let crop = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
         warp(photo, frame, into: crop, mask: inside)
-        let camera = result.camera, mesh = result.posed
-        let scale = Float(2 * camera.scale / frame.size)
-        let shift = SIMD2(Float(2 * (camera.tx - frame.centreX) / frame.size), Float(2 * (frame.centreY - camera.ty) / frame.size))
-        var ndc = mesh.vertices
-        for v in 0..<mesh.vertexCount {
-            ndc[3 * v] = scale * ndc[3 * v] + shift.x
-            ndc[3 * v + 1] = scale * ndc[3 * v + 1] + shift.y
-            ndc[3 * v + 2] *= scale
-        }
+        let mesh = result.posed
         return SurfaceView(
-            planes: crop.array, side: side, inside: inside.array, ndc: ndc, normals: mesh.normals, mesh: mesh,
-            neighbours: neighbours)
+            planes: crop.array, side: side, inside: inside.array, ndc: result.camera.ndc(mesh.vertices, in: frame),
+            normals: mesh.normals, mesh: mesh, neighbours: neighbours)
     }
 }
 
@@ -98,7 +90,7 @@ private struct Layers {
     private var eyes: EyeAppearance?
 
     init(
-        mesh: Mesh, shape: [Float], mirror: MirrorImage?, lids: [Float], neighbours: VertexNeighbours, photo: SurfaceView,
+        mesh: Mesh, shape: [Float], eyeballs: [Eyeball], sight: LineOfSight?, mirror: MirrorImage?, lids: [Float], neighbours: VertexNeighbours, photo: SurfaceView,
         rendered: [SurfaceView], stiffness: Float
     ) {
         self.photo = photo
@@ -146,7 +138,8 @@ private struct Layers {
         for v in 0..<count {
             if let colour = own[v] { base[v] = colour * brightness }
         }
-        eyes = EyeAppearance(mesh, vertices: shape, view: photo, plain: (PartColour.of("eye") ?? .zero) * brightness)
+        eyes = EyeAppearance(
+            eyeballs, shape: shape, sight: sight, view: photo, plain: (PartColour.of("eye") ?? .zero) * brightness)
     }
 
     /// What to add to other colours of the surface: where they and the photo both show it they differ by light and by error; that

@@ -1,0 +1,92 @@
+import FaceModel
+import Glibc
+import Inversion
+import Numerics
+
+/// How far the model's eyeballs are turned so that their irises lie where the photo has them, radians: to the head's left, and up.
+public struct EyeTurn: Sendable, Equatable {
+    public var yaw: Float, pitch: Float
+}
+
+/// The axes of the model's eyeballs around which a photo shows their irises.
+struct LineOfSight: Sendable {
+    /// Of all eyeballs together.
+    let turn: EyeTurn
+    /// How much of what the photo shows of them irises there explain, 0 to 1.
+    let match: Float
+    /// Of the eyeballs, mm.
+    let radius: Float
+    /// [eyeballs] unit vectors in the head's axes; each eyeball's own, as heads are not quite where the photo has them.
+    let axes: [SIMD3<Float>]
+    /// Whether it is more than a guess: where eyes are shut, or glasses mirror, something dark is always found.
+    let isSure: Bool
+
+    /// Looking straight ahead, irises lie this much outward and above the middle of the model's eyeballs, as portraits that look
+    /// into the camera say (MODEL_CARD.md).
+    private static let outward = radians(3), level = radians(7.7)
+    /// How far eyeballs turn.
+    private static let aside = radians(42), up = radians(24), down = radians(30)
+    /// What a turn of half a radian must explain to be believed; up and down twice that.
+    private static let prior: Float = 0.2
+    /// How far one eye's own axis may be from the common one, and steps of the search.
+    private static let apart = radians(9), coarse = radians(6)
+    /// Sure: so much is explained, of so many pixels of each eye, and both eyes agree as well.
+    private static let sure: Float = 0.35, pixels = 150, agreement = radians(12)
+    /// Below this there is nothing that could be an iris.
+    private static let least: Float = 0.1
+
+    /// - Parameters:
+    ///   - eyeballs: of the head, as they lie in `shape` [V,3], in the head's axes, and in `posed`, camera space.
+    /// - Returns: nil where nothing in the eyes can be an iris.
+    init?(_ eyeballs: [Eyeball], shape: [Float], posed: Mesh, camera: Camera<Double>, photo: RGBImage) {
+        let spheres = eyeballs.map { $0.sphere(shape) }
+        let sights = EyeSight.all(eyeballs, shape: shape, posed: posed, camera: camera, photo: photo)
+        let total = Float(sights.reduce(0) { $0 + $1.count })
+        guard total > 0 else { return nil }
+        // The eyes' own side, of the line between them.
+        let middle = spheres.reduce(Float(0)) { $0 + $1.centre.x } / Float(spheres.count)
+        let sides = spheres.map { $0.centre.x > middle ? Float(1) : $0.centre.x < middle ? -1 : 0 }
+        func axis(_ e: Int, _ t: EyeTurn) -> SIMD3<Float> {
+            let yaw = t.yaw + Self.outward * sides[e], pitch = t.pitch + Self.level
+            return SIMD3(sinf(yaw) * cosf(pitch), sinf(pitch), cosf(yaw) * cosf(pitch))
+        }
+        func match(_ t: EyeTurn) -> Float {
+            sights.indices.reduce(0) { $0 + Float(sights[$1].count) * sights[$1].match(axis($1, t)) } / total
+        }
+        func improbable(_ t: EyeTurn) -> Float { 4 * Self.prior * (t.yaw * t.yaw + 2 * t.pitch * t.pitch) }
+
+        var best = EyeTurn(yaw: 0, pitch: 0), highest = -Float.infinity
+        func consider(_ t: EyeTurn) {
+            let value = match(t) - improbable(t)
+            if value > highest { (best, highest) = (t, value) }
+        }
+        for yaw in stride(from: -Self.aside, through: Self.aside, by: Self.coarse) {
+            for pitch in stride(from: -Self.down, through: Self.up, by: Self.coarse) { consider(EyeTurn(yaw: yaw, pitch: pitch)) }
+        }
+        for step in [Self.coarse / 2, Self.coarse / 4, Self.coarse / 8] {
+            let from = best
+            for (a, b) in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)] as [(Float, Float)] {
+                consider(EyeTurn(yaw: from.yaw + a * step, pitch: from.pitch + b * step))
+            }
+        }
+        let found = match(best)
+        guard found > Self.least else { return nil }
+
+        // Each eye alone, near the common axis.
+        let own = sights.indices.map { e in
+            stride(from: -Self.apart, through: Self.apart, by: Self.coarse / 4).map { best.yaw + $0 }.max {
+                let (a, b) = (EyeTurn(yaw: $0, pitch: best.pitch), EyeTurn(yaw: $1, pitch: best.pitch))
+                return sights[e].match(axis(e, a)) - improbable(a) < sights[e].match(axis(e, b)) - improbable(b)
+            } ?? best.yaw
+        }
+        turn = best
+        self.match = found
+        radius = spheres.reduce(Float(0)) { $0 + $1.radius } / Float(spheres.count)
+        axes = sights.indices.map { axis($0, EyeTurn(yaw: sights[$0].count > Self.pixels ? own[$0] : best.yaw, pitch: best.pitch)) }
+        let differences = own.map { abs($0 - own[0]) }
+        isSure = found > Self.sure && sights.count > 1 && sights.allSatisfy { $0.count > Self.pixels }
+            && (differences.max() ?? 0) < Self.agreement
+    }
+
+    private static func radians(_ degrees: Float) -> Float { degrees * .pi / 180 }
+}
