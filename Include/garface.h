@@ -500,7 +500,9 @@ enum {
                                         expression, model space, mm; NaN beside the islands */
     GAR_ARRAY_UV_NORMAL_MAP = 20,    /* [1024, 1024, 3] unit normals, model space; 0 beside the islands */
     GAR_ARRAY_UV_PART_MAP = 21,      /* [1024, 1024] index into part_names; -1 beside the islands */
-    GAR_ARRAY_UV_VISIBILITY = 22     /* [1024, 1024] 0 to 1: how much of the texel is the photo */
+    GAR_ARRAY_UV_VISIBILITY = 22,    /* [1024, 1024] 0 to 1: how much of the texel is the photo */
+    GAR_ARRAY_GAZE = 23              /* [2] where the eyes look, degrees against the head, to its left and up; NaN
+                                        where the photo does not tell: eyes shut or hidden, glasses that mirror */
 };
 
 /* The shape of an array: its rank (1 to 3) and, written to shape[0], [1], [2], its dimensions, 1
@@ -629,6 +631,8 @@ typedef struct gar_tracked_frame {
     float scale;            /* the camera: pixels per mm */
     float tx;               /* and the pixel of the model's origin */
     float ty;
+    float gaze_yaw;         /* where the eyes look, degrees to the head's left; NaN where the frame does not tell */
+    float gaze_pitch;       /* and up */
 } gar_tracked_frame;
 
 /* Fetches the next frame that is ready, in order.

@@ -47,6 +47,7 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_VISIBILITY: return [vertices]
         case GAR_ARRAY_UV_POSITION_MAP, GAR_ARRAY_UV_NORMAL_MAP: return [Texture.side, Texture.side, 3]
         case GAR_ARRAY_UV_PART_MAP, GAR_ARRAY_UV_VISIBILITY: return [Texture.side, Texture.side]
+        case GAR_ARRAY_GAZE: return [2]
         default: throw invalid("which: is \(which), expected one of GAR_ARRAY_...")
         }
     }
@@ -83,6 +84,7 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_UV_NORMAL_MAP: return try textureMaps().normals
         case GAR_ARRAY_UV_PART_MAP: return try textureMaps().parts.map { Float($0) }
         case GAR_ARRAY_UV_VISIBILITY: return try texture().photoShare
+        case GAR_ARRAY_GAZE: return result.gaze.map { [Float($0.yaw), Float($0.pitch)] } ?? [.nan, .nan]
         default: throw invalid("which: is \(which), expected one of GAR_ARRAY_...")
         }
     }

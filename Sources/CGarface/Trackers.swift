@@ -108,7 +108,8 @@ public func garTrackerPop(
             frame.pointee = gar_tracked_frame(
                 index: Int32(clamping: next.index), found: next.isFound, face_probability: Float(next.faceProbability),
                 time: next.time, yaw: Float(next.yaw * 180 / .pi), pitch: Float(next.pitch * 180 / .pi),
-                roll: Float(next.roll * 180 / .pi), scale: Float(next.scale), tx: Float(next.tx), ty: Float(next.ty))
+                roll: Float(next.roll * 180 / .pi), scale: Float(next.scale), tx: Float(next.tx), ty: Float(next.ty),
+                gaze_yaw: Float(next.gaze?.yaw ?? .nan), gaze_pitch: Float(next.gaze?.pitch ?? .nan))
         }
     }
 }

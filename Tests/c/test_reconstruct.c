@@ -119,7 +119,7 @@ static void faces_and_results(void) {
     EXPECT(gar_reconstruct(models, NULL, &options, &other), GAR_INVALID_ARGUMENT);
     EXPECT(gar_reconstruct(models, photo, &options, NULL), GAR_INVALID_ARGUMENT);
 
-    for (gar_array which = GAR_ARRAY_IDENTITY; which <= GAR_ARRAY_UV_VISIBILITY; which++) {
+    for (gar_array which = GAR_ARRAY_IDENTITY; which <= GAR_ARRAY_GAZE; which++) {
         EXPECT(gar_result_get_shape(result, which, &rank, shape), GAR_OK);
         CHECK(rank >= 1 && rank <= 3);
         EXPECT(gar_result_get_array(result, which, NULL, 0, &full), GAR_OK);
@@ -134,7 +134,9 @@ static void faces_and_results(void) {
         for (size_t i = 0; i < full && !beside; i++) if (!isfinite(values[i])) CHECK(!"not finite");
         free(values);
     }
-    float pose[3];
+    float pose[3], gaze[2];
+    EXPECT(gar_result_get_array(result, GAR_ARRAY_GAZE, gaze, 2, &count), GAR_OK);
+    CHECK(count == 2 && fabsf(gaze[0]) < 30 && fabsf(gaze[1]) < 30);
     char text[16];
     int32_t triangle[3];
     EXPECT(gar_result_get_shape(result, 99, &rank, shape), GAR_INVALID_ARGUMENT);

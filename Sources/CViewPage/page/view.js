@@ -14,7 +14,7 @@ function bytesOf(base64) {
   return bytes;
 }
 
-// The parts of binary glTF that garface writes: one mesh, one picture, sparse morph targets.
+// The parts of binary glTF that garface writes: the head's mesh with sparse morph targets, its eyeballs, one picture.
 function parseGLB(bytes) {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (data.getUint32(0, true) !== 0x46546c67) throw new Error("head.glb is not a binary glTF file");
@@ -27,18 +27,49 @@ function parseGLB(bytes) {
   };
   const floats = (index) => new Float32Array(view(json.accessors[index].bufferView));
   const mesh = json.meshes[0], primitive = mesh.primitives[0];
+  const position = [], coordinates = [], triangles = [], eyes = [];
+  const append = (primitive) => {
+    const first = position.length / 3;
+    floats(primitive.attributes.POSITION).forEach((v) => position.push(v));
+    floats(primitive.attributes.TEXCOORD_0).forEach((v) => coordinates.push(v));
+    new Uint32Array(view(json.accessors[primitive.indices].bufferView)).forEach((v) => triangles.push(first + v));
+    return { first, end: position.length / 3 };
+  };
+  append(primitive);
+  for (const index of json.nodes[0].children || []) {
+    const node = json.nodes[index], [x, y, z, w] = node.rotation;
+    eyes.push({
+      ...append(json.meshes[node.mesh].primitives[0]), centre: node.translation,
+      yaw: Math.atan2(2 * (x * z + y * w), 1 - 2 * (x * x + y * y)), pitch: Math.asin(2 * (y * z - x * w)),
+    });
+  }
   return {
+    eyes,
     names: mesh.extras ? mesh.extras.targetNames : [],
     weights: mesh.weights || [],
-    position: floats(primitive.attributes.POSITION),
-    coordinates: floats(primitive.attributes.TEXCOORD_0),
-    triangles: new Uint32Array(view(json.accessors[primitive.indices].bufferView)),
+    position: new Float32Array(position),
+    coordinates: new Float32Array(coordinates),
+    triangles: new Uint32Array(triangles),
     targets: (primitive.targets || []).map((t) => {
       const s = json.accessors[t.POSITION].sparse;
       return { rows: new Uint32Array(view(s.indices.bufferView)), values: new Float32Array(view(s.values.bufferView)) };
     }),
     image: new Blob([view(json.images[0].bufferView)], { type: json.images[0].mimeType }),
   };
+}
+
+// Eyeballs lie in the file as they look straight ahead, around their own centres: turned to the left and up, and put there.
+function placeEyes(position, rest, eyes, turns) {
+  eyes.forEach((eye, e) => {
+    const { yaw, pitch } = turns[e], cy = Math.cos(yaw), sy = Math.sin(yaw), cp = Math.cos(pitch), sp = Math.sin(pitch);
+    for (let i = 3 * eye.first; i < 3 * eye.end; i += 3) {
+      const x = rest[i], y = cp * rest[i + 1] + sp * rest[i + 2], z = cp * rest[i + 2] - sp * rest[i + 1];
+      position[i] = cy * x + sy * z + eye.centre[0];
+      position[i + 1] = y + eye.centre[1];
+      position[i + 2] = cy * z - sy * x + eye.centre[2];
+    }
+  });
+  return position;
 }
 
 // Vertices on seams lie twice in the file: their normals are those of the whole surface.
@@ -127,8 +158,9 @@ class HeadView {
     gl.linkProgram(program);
     if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program));
     gl.useProgram(program);
-    this.first = weld(head.position);
-    this.position = new Float32Array(head.position);
+    this.turns = head.eyes.map(({ yaw, pitch }) => ({ yaw, pitch }));
+    this.position = placeEyes(new Float32Array(head.position), head.position, head.eyes, this.turns);
+    this.first = weld(this.position);
     this.normal = new Float32Array(head.position.length);
     this.positionBuffer = this.attribute("position", this.position, 3);
     this.normalBuffer = this.attribute("normal", this.normal, 3);
@@ -145,7 +177,7 @@ class HeadView {
     gl.enable(gl.DEPTH_TEST);
     gl.enable(gl.CULL_FACE);
     let low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-    head.position.forEach((v, i) => { low[i % 3] = Math.min(low[i % 3], v); high[i % 3] = Math.max(high[i % 3], v); });
+    this.position.forEach((v, i) => { low[i % 3] = Math.min(low[i % 3], v); high[i % 3] = Math.max(high[i % 3], v); });
     this.centre = low.map((v, k) => (v + high[k]) / 2);
     this.radius = Math.max(...low.map((v, k) => (high[k] - v) / 2));
     this.listen();
@@ -161,7 +193,7 @@ class HeadView {
     return buffer;
   }
 
-  // After the weights have changed.
+  // After the weights or the eyes' turns have changed.
   change() {
     const gl = this.gl, head = this.head;
     this.position.set(head.position);
@@ -173,6 +205,7 @@ class HeadView {
         for (let c = 0; c < 3; c++) this.position[at + c] += w * target.values[3 * i + c];
       }
     });
+    placeEyes(this.position, head.position, head.eyes, this.turns);
     normalsOf(this.position, head.triangles, this.first, this.normal);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.positionBuffer);
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, this.position);
@@ -228,22 +261,36 @@ class HeadView {
   }
 }
 
+// A row to move one number of the view; what it returns shows that number anew.
+function slider(view, name, range, digits, get, put) {
+  const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
+  const span = document.createElement("span");
+  span.textContent = name;
+  Object.assign(input, { type: "range", ...range });
+  const show = () => { input.value = get(); output.textContent = Number(get()).toFixed(digits); };
+  input.addEventListener("input", () => { put(Number(input.value)); show(); view.change(); });
+  label.append(span, input, output);
+  element("sliders").append(label);
+  show();
+  return show;
+}
+
 function showSliders(view) {
-  const rows = view.head.names.map((name, k) => {
-    const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
-    const span = document.createElement("span");
-    span.textContent = name;
-    Object.assign(input, { type: "range", min: 0, max: 1, step: 0.01 });
-    const show = () => { input.value = view.weights[k]; output.textContent = Number(view.weights[k]).toFixed(2); };
-    input.addEventListener("input", () => { view.weights[k] = Number(input.value); show(); view.change(); });
-    label.append(span, input, output);
-    element("sliders").append(label);
-    show();
-    return show;
-  });
-  const set = (weights) => { view.weights = Array.from(weights); rows.forEach((show) => show()); view.change(); };
-  element("neutral").onclick = () => set(view.head.names.map(() => 0));
-  element("fitted").onclick = () => set(view.head.weights);
+  const degree = Math.PI / 180, eyes = view.head.eyes, angle = { min: -25, max: 25, step: 0.5 };
+  const rows = view.head.names.map((name, k) => slider(
+    view, name, { min: 0, max: 1, step: 0.01 }, 2, () => view.weights[k], (v) => { view.weights[k] = v; }));
+  for (const [axis, name] of eyes.length ? [["yaw", "eyes to their left, degrees"], ["pitch", "eyes up, degrees"]] : []) {
+    rows.push(slider(
+      view, name, angle, 1, () => view.turns[0][axis] / degree, (v) => view.turns.forEach((turn) => { turn[axis] = v * degree; })));
+  }
+  const set = (weights, turns) => {
+    view.weights = Array.from(weights);
+    view.turns = turns;
+    rows.forEach((show) => show());
+    view.change();
+  };
+  element("neutral").onclick = () => set(view.head.names.map(() => 0), eyes.map(() => ({ yaw: 0, pitch: 0 })));
+  element("fitted").onclick = () => set(view.head.weights, eyes.map(({ yaw, pitch }) => ({ yaw, pitch })));
 }
 
 // Each term of the energy over all iterations, scaled to its own range.

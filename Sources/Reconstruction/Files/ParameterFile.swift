@@ -39,7 +39,7 @@ extension ReconstructionResult {
                     ("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll)),
                 ])
             ),
-            ("gaze_degrees", gaze.map { .object([("yaw", .number($0.yaw)), ("pitch", .number($0.pitch))]) } ?? .null),
+            ("gaze_degrees", gaze?.json ?? .null),
             ("identity", list(identity.map { Double($0) })),
             ("expression", .object(zip(expressionNames, expression).map { ($0, .number(Double($1))) })),
             (

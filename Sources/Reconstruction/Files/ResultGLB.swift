@@ -16,13 +16,24 @@ extension ReconstructionResult {
             coefficients[k] = 0
             return (name: expressionNames[k], displacements: zip(moved, rest).map { $0 - $1 }, weight: expression[k])
         }
+        var extras: [(String, JSONValue)] = [
+            (
+                "pose_degrees",
+                .object([("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll))])
+            )
+        ]
+        if let gaze { extras.append(("gaze_degrees", gaze.json)) }
         return try GLBFile.encode(
-            neutral, layout: models.textureLayout, texture: texture, targets: targets, animation: animation,
-            extras: [
-                (
-                    "pose_degrees",
-                    .object([("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll))])
-                )
-            ])
+            neutral, layout: models.textureLayout, texture: texture, targets: targets, eyes: eyes,
+            camera: GLBCamera(camera, width: photoWidth, height: photoHeight), animation: animation, extras: extras)
+    }
+
+    /// The eyeballs of a head that has two, as the texture shows them.
+    private var eyes: [GLBEye] {
+        let balls = models.eyeballs.map { ($0, $0.sphere(neutral.vertices).centre) }.sorted { $0.1.x < $1.1.x }
+        guard balls.count == 2 else { return [] }
+        return zip(["eye_right", "eye_left"], balls).map { name, ball in
+            GLBEye(name: name, vertices: ball.0.vertices, centre: ball.1, turn: sight?.turn ?? EyeTurn(yaw: 0, pitch: 0))
+        }
     }
 }

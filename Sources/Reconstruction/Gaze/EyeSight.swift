@@ -24,9 +24,10 @@ struct EyeSight {
 
     /// What the photo shows of each eyeball.
     /// - Parameters:
-    ///   - shape: [V,3] in the head's axes.
-    ///   - posed: the same in camera space.
-    static func all(_ eyeballs: [Eyeball], shape: [Float], posed: Mesh, camera: Camera<Double>, photo: RGBImage) -> [EyeSight] {
+    ///   - shape: [V,3] in the head's axes, and the head's triangles.
+    static func all(
+        _ eyeballs: [Eyeball], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage
+    ) -> [EyeSight] {
         let none = [EyeSight](repeating: EyeSight(), count: eyeballs.count)
         let centres = eyeballs.map { $0.sphere(shape).centre }
         guard let first = centres.first else { return none }
@@ -41,13 +42,13 @@ struct EyeSight {
         warp(photo, frame, into: crop, mask: inside)
         let buffer = RasterBuffer<Float>(width: side, height: side)
         rasterize(
-            vertices: camera.ndc(posed.vertices, in: frame), vertexCount: posed.vertexCount, triangles: posed.triangles, into: buffer)
+            vertices: camera.ndc(shape, in: frame), vertexCount: shape.count / 3, triangles: triangles, into: buffer)
         var ballOf = [Int32: Int](minimumCapacity: 4096)
         for (e, ball) in eyeballs.enumerated() { for v in ball.vertices { ballOf[Int32(v)] = e } }
         var sights = none
         for p in 0..<side * side where buffer.ids[p] >= 0 && inside.pointer[p] > 0.5 {
             let t = 3 * Int(buffer.ids[p])
-            let v = (posed.triangles[t], posed.triangles[t + 1], posed.triangles[t + 2])
+            let v = (triangles[t], triangles[t + 1], triangles[t + 2])
             guard let e = ballOf[v.0], ballOf[v.1] == e, ballOf[v.2] == e else { continue }
             let w = buffer.barycentrics + 3 * p
             let place = w[0] * vertex(Int(v.0), of: shape) + w[1] * vertex(Int(v.1), of: shape) + w[2] * vertex(Int(v.2), of: shape)
@@ -106,15 +107,16 @@ struct EyeSight {
 }
 
 extension Camera<Double> {
-    /// [V,3] of camera space in the square of a frame of the photo that stands upright: x right, y up, one scale.
+    /// [V,3] of model space in the square of a frame of the photo that stands upright: x right, y up, one scale.
     func ndc(_ vertices: [Float], in frame: Similarity) -> [Float] {
-        let scale = Float(2 * self.scale / frame.size)
+        let size = 2 * scale / frame.size, r = rotation.map { Float(size * $0) }
         let x = Float(2 * (tx - frame.centreX) / frame.size), y = Float(2 * (frame.centreY - ty) / frame.size)
         var result = vertices
         for v in 0..<vertices.count / 3 {
-            result[3 * v] = scale * vertices[3 * v] + x
-            result[3 * v + 1] = scale * vertices[3 * v + 1] + y
-            result[3 * v + 2] = scale * vertices[3 * v + 2]
+            let p = vertex(v, of: vertices)
+            result[3 * v] = r[0] * p.x + r[1] * p.y + r[2] * p.z + x
+            result[3 * v + 1] = r[3] * p.x + r[4] * p.y + r[5] * p.z + y
+            result[3 * v + 2] = r[6] * p.x + r[7] * p.y + r[8] * p.z
         }
         return result
     }

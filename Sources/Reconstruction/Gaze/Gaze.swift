@@ -1,4 +1,5 @@
 import Glibc
+import Numerics
 
 /// Where both eyes look, against the head: degrees to its left and up, 0 straight ahead.
 public struct Gaze: Sendable, Equatable {
@@ -18,4 +19,6 @@ public struct Gaze: Sendable, Equatable {
         yaw = degrees(turn.yaw)
         pitch = degrees(turn.pitch)
     }
+
+    var json: JSONValue { .object([("yaw", .number(yaw)), ("pitch", .number(pitch))]) }
 }

@@ -6,6 +6,8 @@ import Numerics
 /// How far the model's eyeballs are turned so that their irises lie where the photo has them, radians: to the head's left, and up.
 public struct EyeTurn: Sendable, Equatable {
     public var yaw: Float, pitch: Float
+
+    public init(yaw: Float, pitch: Float) { (self.yaw, self.pitch) = (yaw, pitch) }
 }
 
 /// The axes of the model's eyeballs around which a photo shows their irises.
@@ -36,11 +38,11 @@ struct LineOfSight: Sendable {
     private static let least: Float = 0.1
 
     /// - Parameters:
-    ///   - eyeballs: of the head, as they lie in `shape` [V,3], in the head's axes, and in `posed`, camera space.
+    ///   - eyeballs: of the head, which in its own axes has this shape [V,3].
     /// - Returns: nil where nothing in the eyes can be an iris.
-    init?(_ eyeballs: [Eyeball], shape: [Float], posed: Mesh, camera: Camera<Double>, photo: RGBImage) {
+    init?(_ eyeballs: [Eyeball], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage) {
         let spheres = eyeballs.map { $0.sphere(shape) }
-        let sights = EyeSight.all(eyeballs, shape: shape, posed: posed, camera: camera, photo: photo)
+        let sights = EyeSight.all(eyeballs, shape: shape, triangles: triangles, camera: camera, photo: photo)
         let total = Float(sights.reduce(0) { $0 + $1.count })
         guard total > 0 else { return nil }
         // The eyes' own side, of the line between them.

@@ -260,6 +260,14 @@ struct FaceJob {
             tx: place.tx, ty: place.ty)
     }
 
+    /// Where the photo shows the irises of the head as it is now.
+    func lineOfSight() -> LineOfSight? {
+        let head = models.head
+        var shape = [Float](repeating: 0, count: 3 * head.vertexCount)
+        head.vertices(identity: state.identity, expression: state.expression, into: &shape)
+        return LineOfSight(models.eyeballs, shape: shape, triangles: head.triangles, camera: camera, photo: photo)
+    }
+
     /// Everything that follows from the state.
     func result(
         start: ReconstructionResult.Start, box: FaceBox?, faceProbability: Double, clock: Stopwatch

@@ -73,8 +73,8 @@ extension ReconstructionResult {
         }
         let fixed = project(head.landmarks)
         let contour = project(models.fit.contour.embedding(shaped.vertices, rotation: rotation))
-        let posed = shaped.rotated(rotation)
-        let sight = LineOfSight(models.eyeballs, shape: shaped.vertices, posed: posed, camera: camera, photo: photo)
+        let sight = LineOfSight(
+            models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo)
         let side = max(models.gar?.configuration.size ?? 128, 128)
         let crop = Tensor<Float>([3, side, side])
         warp(photo, frame, into: crop)
@@ -83,7 +83,7 @@ extension ReconstructionResult {
             faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: p.identity,
             expression: p.expression, expressionNames: head.expressionNames, wPlus: p.wPlus, wRows: p.wRows, noise: p.noise,
             camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels, landmarks3D: fixed.points,
-            posed: posed, neutral: neutral, sight: sight, render: picture.isEmpty ? nil : try rgbImage(square: picture),
+            posed: shaped.rotated(rotation), neutral: neutral, sight: sight, render: picture.isEmpty ? nil : try rgbImage(square: picture),
             crop: try rgbImage(planes: crop.array, width: side, height: side), history: history, stages: stages, timing: timing)
     }
 }

@@ -64,7 +64,7 @@ public struct Texture: Sendable {
         warp(photo, frame, into: crop, mask: inside)
         let mesh = result.posed
         return SurfaceView(
-            planes: crop.array, side: side, inside: inside.array, ndc: result.camera.ndc(mesh.vertices, in: frame),
+            planes: crop.array, side: side, inside: inside.array, ndc: result.camera.ndc(result.shaped.vertices, in: frame),
             normals: mesh.normals, mesh: mesh, neighbours: neighbours)
     }
 }

@@ -20,7 +20,9 @@ public final class FaceTracker {
     public private(set) var width = 0, height = 0
     private let reconstructor: Reconstructor
     private let jobOptions: ReconstructionOptions
-    private var smoother: FixedLagSmoother
+    private var smoother, eyeSmoother: FixedLagSmoother
+    /// Of the model's eyeballs, mm.
+    private var eyeRadius: Float = 0
     private let lag: Int
     private var count = 0
     private var lastTime = -Double.infinity
@@ -67,6 +69,7 @@ public final class FaceTracker {
         identity = options.identity
         smoother = FixedLagSmoother(
             TrackChannels.all(expressions: models.head.expressionCount, noise: max(1e-3, options.smoothing)), lag: lag)
+        eyeSmoother = FixedLagSmoother(TrackChannels.eyes(noise: max(1e-3, options.smoothing)), lag: lag)
     }
 
     /// Takes the next frame and gives out those that are ready: none while the identity is not settled, then as many at
@@ -178,7 +181,7 @@ public final class FaceTracker {
     private func through(_ sight: Sight) throws -> [TrackedFrame] {
         var frame = TrackedFrame(index: sight.index, time: sight.time)
         frame.faceProbability = sight.probability
-        var values: [Double]?
+        var values: [Double]?, turn: [Double]?
         var doubt = 1.0
         if var job = sight.job {
             frame.isFound = true
@@ -190,6 +193,11 @@ public final class FaceTracker {
                 for k in 0..<3 { measured[k] = expected[k] + wrapAngle(measured[k] - expected[k]) }
             }
             (values, doubt) = (measured, job.doubt)
+            if let sight = job.lineOfSight(), sight.isSure {
+                turn = [Double(sight.turn.yaw), Double(sight.turn.pitch)]
+                eyeRadius = sight.radius
+            }
+            frame.hasGaze = turn != nil
             let worth = sight.probability - abs(measured[0]) - abs(measured[1]) - 0.2 * doubt
             if best == nil || worth > best!.worth {
                 var shown = sight
@@ -202,8 +210,11 @@ public final class FaceTracker {
             var still = FixedLagSmoother(smoother.channels, lag: 0)
             still.add(values, time: sight.time)
             smoother = still
+            eyeSmoother = FixedLagSmoother(eyeSmoother.channels, lag: 0)
+            eyeSmoother.add(turn, time: sight.time)
         } else if values != nil || !smoother.isEmpty {
             smoother.add(values, time: sight.time, doubt: doubt, restart: restart && values != nil)
+            eyeSmoother.add(turn, time: sight.time, restart: restart && turn != nil)
         }
         if values != nil { lastSeen = sight.time }
         waiting.append(frame)
@@ -223,6 +234,9 @@ public final class FaceTracker {
     private func smoothed(_ frame: TrackedFrame, back: Int) -> TrackedFrame {
         guard frame.isFound, let values = smoother.values(back: back), let identity else { return frame }
         var frame = frame
+        if frame.hasGaze, let turn = eyeSmoother.values(back: back) {
+            frame.gaze = Gaze(EyeTurn(yaw: Float(turn[0]), pitch: Float(turn[1])), radius: eyeRadius)
+        }
         (frame.yaw, frame.pitch, frame.roll) = (values[0], values[1], values[2])
         frame.scale = exp(values[3])
         (frame.tx, frame.ty) = (values[4] * unit, values[5] * unit)
@@ -308,6 +322,11 @@ enum TrackChannels {
             (1.0 * degree, 200 * degree), (1.0 * degree, 150 * degree), (0.4 * degree, 100 * degree), (0.008, 1), (0.5, 300), (0.5, 300),
         ]
         return (head + Array(repeating: (0.04, 8), count: expressions)).map { .init(noise: noise * $0.0, agility: $0.1) }
+    }
+
+    /// Yaw and pitch of the eyeballs, which leap.
+    static func eyes(noise: Double) -> [FixedLagSmoother.Channel] {
+        Array(repeating: .init(noise: noise * 1.0 * .pi / 180, agility: 400 * .pi / 180), count: 2)
     }
 }
 

@@ -16,6 +16,9 @@ public struct TrackAnimation: Sendable {
     public var translations: [Float] = []
     /// [frames, expressions].
     public var weights: [Float] = []
+    /// The turns of both eyes at the times when they were seen, [times, 4] x, y, z, w.
+    public var eyeTimes: [Float] = []
+    public var eyeRotations: [Float] = []
     /// The camera's vertical field of view, radians, and its width over its height.
     public var fieldOfView: Double
     public var aspect: Double
@@ -41,6 +44,10 @@ public struct TrackAnimation: Sendable {
                 Float(-focal / scale / 1000),
             ]
             weights += frame.expression
+            if let gaze = frame.gaze {
+                eyeTimes.append(Float(frame.time - start))
+                eyeRotations += gaze.turn.quaternion
+            }
         }
         guard !times.isEmpty else { throw GarfaceError(.noFace, "glb: no face was found in any frame") }
     }
@@ -49,7 +56,8 @@ public struct TrackAnimation: Sendable {
     func fits(_ targets: Int) -> Bool {
         let n = times.count
         return n > 0 && rotations.count == 4 * n && translations.count == 3 * n && weights.count == n * targets
-            && (times + rotations + translations + weights).allSatisfy(\.isFinite)
+            && eyeRotations.count == 4 * eyeTimes.count
+            && (times + rotations + translations + weights + eyeTimes + eyeRotations).allSatisfy(\.isFinite)
             && zip(times, times.dropFirst()).allSatisfy { $0 < $1 }
     }
 

@@ -26,7 +26,7 @@ public struct TrackSelection: OptionSet, Sendable {
 public enum TrackTable {
     /// The first row.
     public static func header(_ head: HeadModel<Float>) -> String {
-        var names = ["frame", "time", "found", "face_probability", "yaw", "pitch", "roll", "scale", "tx", "ty"]
+        var names = ["frame", "time", "found", "face_probability", "yaw", "pitch", "roll", "scale", "tx", "ty", "gaze_yaw", "gaze_pitch"]
         names += head.expressionNames
         for l in 0..<68 { names += ["u\(l)", "v\(l)"] }
         return names.joined(separator: ",") + "\r\n"
@@ -35,10 +35,11 @@ public enum TrackTable {
     public static func row(_ frame: TrackedFrame, _ head: HeadModel<Float>) -> String {
         func short(_ value: Double, _ digits: Double) -> String { "\((value * digits).rounded() / digits)" }
         var cells = ["\(frame.index)", short(frame.time, 1e6), frame.isFound ? "1" : "0", short(frame.faceProbability, 1e4)]
-        let count = 6 + head.expressionCount + 136
+        let count = 8 + head.expressionCount + 136
         if frame.isFound {
             cells += [frame.yaw, frame.pitch, frame.roll].map { short($0 * 180 / .pi, 1e4) }
             cells += [short(frame.scale, 1e6), short(frame.tx, 1e3), short(frame.ty, 1e3)]
+            cells += frame.gaze.map { [short($0.yaw, 1e3), short($0.pitch, 1e3)] } ?? ["", ""]
             cells += frame.expression.map { short(Double($0), 1e5) }
             cells += frame.landmarks.map { short($0, 1e3) }
         } else {
@@ -83,6 +84,7 @@ extension FaceTracker {
             ("lag_frames", number(options.smoothing > 0 ? options.lag : 0)), ("smoothing", .number(options.smoothing)),
             ("renderer", .string(options.renderer.rawValue)),
             ("camera", .string("weak perspective: u = scale (R p).x + t.x, v = -scale (R p).y + t.y; R = Rz(roll) Rx(-pitch) Ry(yaw)")),
+            ("gaze", .string("where the eyes look, degrees to the head's left and up; NaN where a frame does not tell")),
             ("identity", .array((identity ?? []).map { .number(Double($0)) })),
             ("expression_names", .array(models.head.expressionNames.map { .string($0) })),
         ])
@@ -108,6 +110,7 @@ extension FaceTracker {
         add("found", []) { [$0.isFound ? 1 : 0] }
         add("face_probability", []) { [$0.faceProbability] }
         add("angles_degrees", [3]) { [$0.yaw, $0.pitch, $0.roll].map { $0 * 180 / .pi } }
+        add("gaze_degrees", [2]) { $0.gaze.map { [$0.yaw, $0.pitch] } ?? [] }
         add("camera.scale", []) { [$0.scale] }
         add("camera.translation", [2]) { [$0.tx, $0.ty] }
         add("expression", [expressions]) { $0.expression.map { Double($0) } }

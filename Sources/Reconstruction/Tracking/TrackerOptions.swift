@@ -64,6 +64,10 @@ public struct TrackedFrame: Sendable {
     /// The camera, as in `Camera`: pixels per millimetre, and where the model's origin is.
     public var scale = Double.nan, tx = Double.nan, ty = Double.nan
     public var expression: [Float] = []
+    /// Where the eyes look; nil where the frame does not tell.
+    public internal(set) var gaze: Gaze?
+    /// Whether it was seen in this frame itself.
+    var hasGaze = false
     /// The 68 points (68,2), pixels: where people mark them, and the head model's own, fixed to the surface.
     public var landmarks: [Double] = [], staticLandmarks: [Double] = []
 

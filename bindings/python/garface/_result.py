@@ -90,6 +90,15 @@ class Result(Owned):
         """Degrees, positive counter-clockwise in the picture."""
         return float(self.pose[2])
 
+    @property
+    def gaze(self) -> tuple[float, float] | None:
+        """Where the eyes look, degrees against the head: to its left, and up.
+
+        None where the photo does not tell: eyes shut or hidden, glasses that mirror.
+        """
+        yaw, pitch = self._array("GAZE")
+        return None if np.isnan(yaw) else (float(yaw), float(pitch))
+
     @functools.cached_property
     def camera(self) -> np.ndarray:
         """(3, 4): (u, v, depth) = camera @ (x, y, z, 1), from model mm to photo pixels."""

@@ -85,6 +85,7 @@ CONSTANTS = {
     "GAR_ARRAY_UV_NORMAL_MAP": 20,
     "GAR_ARRAY_UV_PART_MAP": 21,
     "GAR_ARRAY_UV_VISIBILITY": 22,
+    "GAR_ARRAY_GAZE": 23,
     "GAR_PICTURE_CROP": 0,
     "GAR_PICTURE_RENDER": 1,
     "GAR_PICTURE_NORMALS": 2,
@@ -168,6 +169,8 @@ class TrackedFrame(ctypes.Structure):
         ("scale", c_float),
         ("tx", c_float),
         ("ty", c_float),
+        ("gaze_yaw", c_float),
+        ("gaze_pitch", c_float),
     ]
 
 

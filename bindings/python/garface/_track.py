@@ -28,6 +28,7 @@ class TrackedFrame:
         face_probability: what the inverse network thinks of the place that was looked at.
         yaw, pitch, roll: degrees; they run on past half a turn.
         scale, tx, ty: the camera, u = scale * (R p).x + tx, v = -scale * (R p).y + ty, p in mm.
+        gaze_yaw, gaze_pitch: where the eyes look, degrees to the head's left and up; NaN where the frame does not tell.
         expression: (E,) in the order of `HeadModel.expression_names`.
         landmarks, landmarks_static: (68, 2) pixels: where people mark them; the head model's own.
     """
@@ -42,6 +43,8 @@ class TrackedFrame:
     scale: float
     tx: float
     ty: float
+    gaze_yaw: float
+    gaze_pitch: float
     expression: np.ndarray
     landmarks: np.ndarray
     landmarks_static: np.ndarray

@@ -1,0 +1,130 @@
+import FaceModel
+import Glibc
+import Numerics
+
+/// An eyeball with a node of its own, which turns it about its centre.
+public struct GLBEye: Sendable {
+    public var name: String
+    /// Of the mesh.
+    public var vertices: [Int]
+    /// Mm, model space.
+    public var centre: SIMD3<Float>
+    /// How far it is turned where the mesh has it; without it, it looks straight ahead.
+    public var turn: EyeTurn
+
+    public init(name: String, vertices: [Int], centre: SIMD3<Float>, turn: EyeTurn) {
+        (self.name, self.vertices, self.centre, self.turn) = (name, vertices, centre, turn)
+    }
+
+    /// x, y, z, w
+    var rotation: [Float] { turn.quaternion }
+
+    /// Metres.
+    var place: [Double] { (0..<3).map { Double(centre[$0]) * 0.001 } }
+
+    /// From the head's axes to the node's.
+    func local(_ point: SIMD3<Float>) -> SIMD3<Float> { unturned(point - centre) }
+
+    func unturned(_ direction: SIMD3<Float>) -> SIMD3<Float> { turn.back(direction) }
+}
+
+extension EyeTurn {
+    /// x, y, z, w of the turn to the left after the one upwards.
+    var quaternion: [Float] {
+        let (cy, sy, cp, sp) = (cosf(yaw / 2), sinf(yaw / 2), cosf(-pitch / 2), sinf(-pitch / 2))
+        return [cy * sp, sy * cp, -sy * sp, cy * cp]
+    }
+
+    /// What is turned, turned back.
+    func back(_ v: SIMD3<Float>) -> SIMD3<Float> {
+        let (cy, sy, cp, sp) = (cosf(yaw), sinf(yaw), cosf(pitch), sinf(pitch))
+        let x = cy * v.x - sy * v.z, z = sy * v.x + cy * v.z
+        return SIMD3(x, cp * v.y - sp * z, sp * v.y + cp * z)
+    }
+}
+
+/// The photo's camera: parallel rays, as weak perspective has them, so that it sees the head as the photo shows it.
+public struct GLBCamera: Sendable {
+    /// x, y, z, w, and metres; in the head's axes.
+    let rotation, place: [Double]
+    /// Half the photo's width and height, metres.
+    let reach: (x: Double, y: Double)
+    /// Metres before the head's origin.
+    private static let distance = 1.0
+
+    public init(_ camera: Camera<Double>, width: Int, height: Int) {
+        let r = camera.rotation, metre = 0.001 / camera.scale
+        let back = [r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]]
+        let middle = [(Double(width - 1) / 2 - camera.tx) * metre, (camera.ty - Double(height - 1) / 2) * metre, Self.distance]
+        let q = TrackAnimation.quaternion(back)
+        rotation = (0..<4).map { q[$0] }
+        place = (0..<3).map { i in (0..<3).reduce(0) { $0 + back[3 * i + $1] * middle[$1] } }
+        reach = (Double(width) / 2 * metre, Double(height) / 2 * metre)
+    }
+
+    var json: JSONValue {
+        .object([
+            ("name", .string("photo")), ("type", .string("orthographic")),
+            (
+                "orthographic",
+                .object([("xmag", .number(reach.x)), ("ymag", .number(reach.y)), ("znear", .number(0.01)), ("zfar", .number(2 * Self.distance))])
+            ),
+        ])
+    }
+}
+
+/// The part of a mesh that one node has.
+struct GLBPiece {
+    private let mesh: Mesh
+    private let layout: TextureLayout
+    /// Rows of the layout, and its triangles in these.
+    private let rows: [Int]
+    private let triangles: [UInt32]
+
+    init(_ mesh: Mesh, _ layout: TextureLayout, where belongs: (Int) -> Bool) {
+        self.mesh = mesh
+        self.layout = layout
+        rows = (0..<layout.count).filter { belongs(Int(layout.vertex[$0])) }
+        var place = [Int32: UInt32](minimumCapacity: rows.count)
+        for (i, row) in rows.enumerated() { place[Int32(row)] = UInt32(i) }
+        triangles = stride(from: 0, to: layout.triangles.count, by: 3).flatMap { t -> [UInt32] in
+            let corners = (0..<3).compactMap { place[layout.triangles[t + $0]] }
+            return corners.count == 3 ? corners : []
+        }
+    }
+
+    /// Values [V,3] at its rows, each changed.
+    func gather(_ values: [Float], _ change: (SIMD3<Float>) -> SIMD3<Float>) -> [Float] {
+        var result: [Float] = []
+        result.reserveCapacity(3 * rows.count)
+        for row in rows {
+            let v = change(vertex(Int(layout.vertex[row]), of: values))
+            result += [v.x, v.y, v.z]
+        }
+        return result
+    }
+
+    /// - Parameters:
+    ///   - placed: from the head's axes to the node's.
+    ///   - turned: the same for directions.
+    func primitive(
+        in data: inout GLBData, placed: (SIMD3<Float>) -> SIMD3<Float>, turned: (SIMD3<Float>) -> SIMD3<Float>
+    ) -> [(String, JSONValue)] {
+        let positions = data.vectors(gather(mesh.vertices) { placed($0) * 0.001 }, width: 3, bounded: true)
+        // A vertex without a normal (no triangle of any area) still needs one of unit length.
+        let normals = data.vectors(
+            gather(mesh.normals) { turned($0.length > 0.5 ? $0.unit : SIMD3(0, 0, 1)) }, width: 3, bounded: false)
+        // The upper left corner is glTF's origin.
+        let places = rows.flatMap { [layout.coordinates[2 * $0], 1 - layout.coordinates[2 * $0 + 1]] }
+        let coordinates = data.vectors(places, width: 2, bounded: false)
+        let indices = data.indices(triangles)
+        func whole(_ value: Int) -> JSONValue { .number(Double(value)) }
+        return [
+            (
+                "attributes",
+                .object([("POSITION", whole(positions)), ("NORMAL", whole(normals)), ("TEXCOORD_0", whole(coordinates))])
+            ),
+            ("indices", whole(indices)), ("material", whole(0)), ("mode", whole(4)),
+        ]
+    }
+}
