@@ -190,24 +190,41 @@ def gltf(file):
     return document, numbers, image
 
 
+def turned(quaternion, points):
+    """Points as a node's rotation turns them."""
+    q, w = np.array(quaternion[:3]), quaternion[3]
+    return points + 2 * np.cross(q, np.cross(q, points) + w * points)
+
+
 def test_glb(result, head):
     document, numbers, image = gltf(result.glb())
-    mesh, = document["meshes"]
-    primitive, = mesh["primitives"]
-    vertex = texture_vertices(head)
-    position = numbers(primitive["attributes"]["POSITION"])
-    # Metres, and the head model's axes, which are glTF's: y up, z out of the face.
-    assert np.allclose(position, result.vertices_neutral[vertex] / 1000, atol=1e-6)
-    faces = numbers(primitive["indices"]).reshape(-1, 3)
-    assert np.array_equal(vertex[faces], head.triangles) and primitive["mode"] == 4
-    normal = numbers(primitive["attributes"]["NORMAL"])
-    assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-3)
-    p = position[faces]
-    outward = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
-    assert ((outward * normal[faces].mean(axis=1)).sum(axis=1) > 0).mean() > 0.98
-    uv = numbers(primitive["attributes"]["TEXCOORD_0"])
-    assert np.allclose(uv, np.c_[head.uvs[:, 0], 1 - head.uvs[:, 1]], atol=1e-6)
+    assert [n["name"] for n in document["nodes"]] == ["head", "eye_right", "eye_left", "photo"]
+    assert document["nodes"][0]["children"] == [1, 2] and document["scenes"][0]["nodes"] == [0, 3]
+    vertex, part, names = texture_vertices(head), np.array(head.parts), list(head.part_names)
+    seen = []
+    for node, rows in zip(document["nodes"], [None, "eye_right", "eye_left"]):
+        of_eyes = np.isin(part[vertex], [names.index("eye_left"), names.index("eye_right")])
+        rows = np.flatnonzero(~of_eyes if rows is None else part[vertex] == names.index(rows))
+        primitive, = document["meshes"][node["mesh"]]["primitives"]
+        rotation, place = node.get("rotation", [0, 0, 0, 1]), node.get("translation", [0, 0, 0])
+        position = turned(rotation, numbers(primitive["attributes"]["POSITION"])) + place
+        # Metres, and the head model's axes, which are glTF's: y up, z out of the face.
+        assert np.allclose(position, result.vertices_neutral[vertex[rows]] / 1000, atol=1e-6)
+        faces = numbers(primitive["indices"]).reshape(-1, 3)
+        seen += vertex[rows][faces].tolist()
+        assert primitive["mode"] == 4
+        normal = turned(rotation, numbers(primitive["attributes"]["NORMAL"]))
+        assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-3)
+        p = position[faces]
+        outward = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
+        assert ((outward * normal[faces].mean(axis=1)).sum(axis=1) > 0).mean() > 0.98
+        uv = numbers(primitive["attributes"]["TEXCOORD_0"])
+        assert np.allclose(uv, np.c_[head.uvs[rows, 0], 1 - head.uvs[rows, 1]], atol=1e-6)
+    assert sorted(seen) == sorted(head.triangles.tolist())
     assert np.array_equal(garface.Image.decode(image(0)).array(), result.texture)
+    mesh = document["meshes"][0]
+    primitive, = mesh["primitives"]
+    position, vertex = numbers(primitive["attributes"]["POSITION"]), vertex[~of_eyes]
     assert mesh["extras"]["targetNames"] == head.expression_names
     assert np.allclose(mesh["weights"], result.expression, atol=1e-6)
     assert all("min" in document["accessors"][t["POSITION"]] for t in primitive["targets"])
@@ -220,14 +237,31 @@ def test_glb(result, head):
     assert used == {"KHR_materials_unlit"} and used == set(document["materials"][0]["extensions"])
 
 
+def test_the_photo_camera_of_a_glb(result):
+    """Through the file's camera the head lies where the photo shows it."""
+    document, _, _ = gltf(result.glb())
+    node = document["nodes"][-1]
+    lens = document["cameras"][node["camera"]]
+    assert lens["type"] == "orthographic" and "rotation" not in document["nodes"][0]
+    x, y, z, w = node["rotation"]
+    seen = turned([-x, -y, -z, w], result.landmarks_3d / 1000 - node["translation"])
+    height, width = result.photo.shape[:2]
+    lens = lens["orthographic"]
+    pixels = np.c_[(1 + seen[:, 0] / lens["xmag"]) * width / 2, (1 - seen[:, 1] / lens["ymag"]) * height / 2] - 0.5
+    assert np.abs(pixels - result.landmarks_static).max() < 0.01
+    points = result.vertices / 1000 - node["translation"]
+    assert (-turned([-x, -y, -z, w], points)[:, 2] > lens["znear"]).all() and (-turned([-x, -y, -z, w], points)[:, 2] < lens["zfar"]).all()
+
+
 def test_glb_in_other_readers(result, tmp_path):
     """What trimesh and pygltflib make of the files, where they are installed."""
     trimesh, pygltflib = pytest.importorskip("trimesh"), pytest.importorskip("pygltflib")
     pytest.importorskip("PIL")
     result.write(tmp_path, files=["glb", "texture"])
     scene = trimesh.load(tmp_path / "head.glb", process=False)
-    mesh, = scene.geometry.values()
-    assert mesh.faces.shape == (30730, 3) and 0.2 < np.ptp(mesh.vertices[:, 1]) < 0.35
+    assert sum(len(m.faces) for m in scene.geometry.values()) == 30730 and 0.2 < np.ptp(scene.bounds[:, 1]) < 0.35
+    assert scene.graph.get("eye_left")[0][0, 3] > 0.02
+    mesh = scene.geometry["head"]
     assert mesh.visual.material.baseColorTexture.size == (1024, 1024)
     document = pygltflib.GLTF2().load(str(tmp_path / "head.glb"))
     assert len(document.meshes[0].primitives[0].targets) == 55

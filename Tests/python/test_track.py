@@ -115,6 +115,8 @@ def test_files(tracked, head, tmp_path):
         if frame.found:
             assert float(row["yaw"]) == pytest.approx(frame.yaw, abs=1e-3)
             assert [float(row[name]) for name in head.expression_names] == pytest.approx(list(frame.expression), abs=1e-4)
+            assert (row["gaze_yaw"] == "") == bool(np.isnan(frame.gaze_yaw))
+            assert np.isnan(frame.gaze_pitch) or float(row["gaze_pitch"]) == pytest.approx(frame.gaze_pitch, abs=0.01)
             assert float(row["u30"]) == pytest.approx(frame.landmarks[30, 0], abs=0.01)
         else:
             assert row["yaw"] == "" and row["jawOpen"] == ""
@@ -123,6 +125,7 @@ def test_files(tracked, head, tmp_path):
     assert about["expression_names"] == head.expression_names and np.allclose(about["identity"], tracker.identity)
     arrays = read_safetensors(tmp_path / "track.safetensors")
     assert np.allclose(arrays["angles_degrees"][:, 0], [f.yaw for f in frames], equal_nan=True, atol=1e-3)
+    assert np.allclose(arrays["gaze_degrees"][:, 0], [f.gaze_yaw for f in frames], equal_nan=True, atol=1e-3)
     assert arrays["expression"].shape == (46, head.expression_count) and arrays["landmarks"].shape == (46, 68, 2)
     tracker.write(tmp_path / "some", files=["csv"])
     assert [p.name for p in (tmp_path / "some").iterdir()] == ["track.csv"]
@@ -134,7 +137,7 @@ def test_animated_glb(tracked, head, tmp_path):
     tracker, frames, _ = tracked
     tracker.write(tmp_path, files="glb")
     scene = trimesh.load(tmp_path / "track.glb")
-    assert len(scene.geometry) == 1
+    assert set(scene.geometry) == {"head", "eye_left", "eye_right"}
     glb = pygltflib.GLTF2().load(tmp_path / "track.glb")
     blob = glb.binary_blob()
 
@@ -145,8 +148,8 @@ def test_animated_glb(tracked, head, tmp_path):
         return np.frombuffer(blob, "<f4", accessor.count * width, view.byteOffset).reshape(accessor.count, width)
 
     (animation,), found = glb.animations, [f for f in frames if f.found]
-    tracks = {c.target.path: animation.samplers[c.sampler] for c in animation.channels}
-    assert set(tracks) == {"rotation", "translation", "weights"} and all(c.target.node == 0 for c in animation.channels)
+    tracks = {c.target.path: animation.samplers[c.sampler] for c in animation.channels if c.target.node == 0}
+    assert set(tracks) == {"rotation", "translation", "weights"}
     times = values(tracks["rotation"].input)[:, 0]
     assert np.allclose(times, [f.time - found[0].time for f in found], atol=1e-5)
     bounds = glb.accessors[tracks["rotation"].input]
@@ -160,6 +163,17 @@ def test_animated_glb(tracked, head, tmp_path):
     assert focal == pytest.approx(1.2 * WIDTH) and lens.aspectRatio == pytest.approx(WIDTH / HEIGHT)
     places, turns = values(tracks["translation"].output), values(tracks["rotation"].output)
     assert np.allclose(np.linalg.norm(turns, axis=1), 1, atol=1e-5) and (np.sum(turns[1:] * turns[:-1], 1) > 0).all()
+    # Both eyes turn as the frames that show them say, about centres of their own.
+    looking = [f for f in found if np.isfinite(f.gaze_yaw)]
+    assert len(looking) > 3 and [glb.nodes[i].name for i in glb.nodes[0].children] == ["eye_right", "eye_left"]
+    eyes = {c.target.node: animation.samplers[c.sampler] for c in animation.channels if c.target.node != 0}
+    assert sorted(eyes) == sorted(glb.nodes[0].children)
+    for sampler in eyes.values():
+        assert np.allclose(values(sampler.input)[:, 0], [f.time - found[0].time for f in looking], atol=1e-5)
+        q = values(sampler.output)
+        assert np.allclose(np.linalg.norm(q, axis=1), 1, atol=1e-5)
+        to_the_left = 2 * (q[:, 0] * q[:, 2] + q[:, 1] * q[:, 3])
+        assert np.corrcoef(to_the_left, [f.gaze_yaw for f in looking])[0, 1] > 0.999
     for frame, place, (x, y, z, w) in list(zip(found, places, turns))[::7]:
         rotation = np.array([
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],

@@ -113,7 +113,8 @@ def test_in_a_browser(folder, result, tmp_path):
     neutral_and_open = np.abs(seen["open"] - front)
     assert neutral_and_open[38:60].mean() > max(3, 1.5 * neutral_and_open[8:20].mean())
     assert np.ptp(seen["shape"][head], axis=1).mean() < 0.6 * np.ptp(front[head], axis=1).mean()
-    assert seen["sliders"] == 55 and seen["photo"] == [512, 512]
+    # The expressions, and both eyes to the side and up.
+    assert seen["sliders"] == 57 and seen["photo"] == [512, 512]
     assert seen["drawn"] > 1000 and "total" in seen["legend"]
 
 

@@ -8,7 +8,7 @@ public struct Gaze: Sendable, Equatable {
     public let turn: EyeTurn
 
     /// Mm from the centre of a person's eye to its iris, as portraits that look into the camera say (MODEL_CARD.md).
-    private static let irisDepth = 7.2
+    private static let irisDepth = 7.8
 
     /// - Parameter radius: of the model's eyeballs, mm.
     init(_ turn: EyeTurn, radius: Float) {

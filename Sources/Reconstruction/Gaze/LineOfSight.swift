@@ -25,7 +25,7 @@ struct LineOfSight: Sendable {
 
     /// Looking straight ahead, irises lie this much outward and above the middle of the model's eyeballs, as portraits that look
     /// into the camera say (MODEL_CARD.md).
-    private static let outward = radians(3), level = radians(7.7)
+    private static let outward = radians(3), level = radians(7.8)
     /// How far eyeballs turn.
     private static let aside = radians(42), up = radians(24), down = radians(30)
     /// What a turn of half a radian must explain to be believed; up and down twice that.
@@ -57,16 +57,18 @@ struct LineOfSight: Sendable {
         }
         func improbable(_ t: EyeTurn) -> Float { 4 * Self.prior * (t.yaw * t.yaw + 2 * t.pitch * t.pitch) }
 
-        var best = EyeTurn(yaw: 0, pitch: 0), highest = -Float.infinity
+        var best = EyeTurn(yaw: 0, pitch: 0), highest = -Float.infinity, weight: Float = 1
         func consider(_ t: EyeTurn) {
-            let value = match(t) - improbable(t)
+            let value = match(t) - weight * improbable(t)
             if value > highest { (best, highest) = (t, value) }
         }
         for yaw in stride(from: -Self.aside, through: Self.aside, by: Self.coarse) {
             for pitch in stride(from: -Self.down, through: Self.up, by: Self.coarse) { consider(EyeTurn(yaw: yaw, pitch: pitch)) }
         }
-        for step in [Self.coarse / 2, Self.coarse / 4, Self.coarse / 8] {
-            let from = best
+        for (step, believed) in [(2, true), (4, true), (2, false), (4, false), (8, false)] as [(Float, Bool)] {
+            let from = best, step = Self.coarse / step
+            // Where it is roughly is believed for what is likely, where exactly for what is seen alone.
+            if !believed { (weight, highest) = (0, match(best)) }
             for (a, b) in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)] as [(Float, Float)] {
                 consider(EyeTurn(yaw: from.yaw + a * step, pitch: from.pitch + b * step))
             }
