@@ -16,6 +16,7 @@ from garface.evaluation.frechet import frechet_distance
 from garface.evaluation.known_faces import Frame, Geometry, Studio
 from garface.evaluation.landmark_offset import mean_offset, moved
 from garface.evaluation.obedience import Judge, displacement_rows, distance_rows, moving, opening_rows
+from garface.evaluation.gaze import gaze_rows
 from garface.evaluation.openings import LIDS, LIPS, eye_aspect, lip_opening
 from garface.evaluation.openings_of_photos import opening_rows as photo_opening_rows
 from garface.evaluation.photos import Finding
@@ -146,6 +147,20 @@ def annotated_openings(rng, count):
     for a, b in LIDS + LIPS:
         faces[:, b] = faces[:, a] + np.outer(rng.uniform(2, 12, count), [0, 1])
     return faces
+
+
+def test_gaze_that_is_half_of_what_it_should_be():
+    head = np.random.default_rng(3).normal(0, 8, (40, 2))
+    gaze = -0.5 * head + [0.0, 2.0]
+    gaze[::4] = np.nan
+    yaw, pitch = gaze_rows(head, gaze)
+    assert yaw["told"] == pitch["told"] == 75 and yaw["portraits"] == 40
+    assert yaw["slope"] == pytest.approx(0.5) and pitch["correlation"] == pytest.approx(1)
+    told = head[np.isfinite(gaze[:, 0])]
+    assert yaw["error"] == pytest.approx(np.median(np.abs(0.5 * told[:, 0])))
+    assert pitch["mean"] == pytest.approx(2 + 0.5 * told[:, 1].mean())
+    nobody = gaze_rows(head, np.full_like(head, np.nan))
+    assert [row["told"] for row in nobody] == [0, 0] and "error" not in nobody[0]
 
 
 def test_openings_of_photos_that_are_half_as_wide():

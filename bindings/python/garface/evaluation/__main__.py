@@ -8,6 +8,7 @@ from garface import _programs
 MEASUREMENTS = {
     "photos": "landmark error on annotated photos",
     "openings_of_photos": "how far eyes and lips are open on annotated photos",
+    "gaze": "where portraits look that look into the camera",
     "scenes": "finding annotated faces in larger scenes",
     "self_inversion": "faces that the renderer drew, reconstructed",
     "several_photos": "how much several photos of one person help",
