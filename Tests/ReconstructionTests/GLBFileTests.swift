@@ -65,6 +65,43 @@ import Testing
         #expect(json["buffers"]?[0]?["byteLength"]?.int.map { $0 <= binary.count && $0 > binary.count - 4 } == true)
     }
 
+    /// Two triangles apart, the second an "eye": with a node of its own, unless an expression moves it.
+    @Test func eyes() throws {
+        let mesh = Mesh(
+            vertices: [0, 0, 0, 9, 0, 0, 0, 9, 0, 20, 0, 0, 29, 0, 0, 20, 9, 0],
+            normals: [Float](repeating: 0, count: 6).flatMap { _ in [0, 0, 1] }, triangles: [0, 1, 2, 3, 4, 5])
+        let layout = try TextureLayout(
+            coordinates: [0, 0, 0.4, 0, 0, 0.4, 0.5, 0.5, 0.9, 0.5, 0.5, 0.9], triangles: [0, 1, 2, 3, 4, 5], mesh: mesh.triangles,
+            name: "two")
+        let eye = GLBEye(name: "eye", vertices: [3, 4, 5], centre: SIMD3(20, 0, 0), turn: EyeTurn(yaw: 0.3, pitch: -0.2))
+        func nodes(_ moved: Float) throws -> [JSONValue] {
+            var displacements = [Float](repeating: 0, count: 18)
+            displacements[10] = moved
+            let file = try GLBFile.encode(
+                mesh, layout: layout, texture: [1], targets: [("a", displacements, 0)], eyes: [eye],
+                camera: GLBCamera(Camera(rotation: [1, 0, 0, 0, 1, 0, 0, 0, 1], scale: 2, tx: 99.5, ty: 49.5), width: 200, height: 100))
+            let json = try parts(file).json
+            #expect(json["meshes"]?.array?.count == (moved == 0 ? 2 : 1))
+            // The photo's middle shows the origin; 100 pixels are 50 mm.
+            #expect(json["cameras"]?[0]?["orthographic"]?["xmag"]?.double.map { abs($0 - 0.05) < 1e-9 } == true)
+            return try #require(json["nodes"]?.array)
+        }
+        let still = try nodes(0)
+        #expect(still.map { $0["name"]?.string } == ["head", "eye", "photo"])
+        #expect(still[0]["children"]?.array?.compactMap(\.int) == [1])
+        #expect(still[1]["translation"]?.array?.compactMap(\.double).map { ($0 * 1000).rounded() } == [20, 0, 0])
+        let q = (0..<4).compactMap { still[1]["rotation"]?[$0]?.double }
+        try #require(q.count == 4)
+        // Where the node's z axis looks: 0.3 to the left and 0.2 down.
+        #expect(abs(2 * (q[1] * q[2] - q[0] * q[3]) - sin(-0.2)) < 1e-6)
+        #expect(abs(atan2(2 * (q[0] * q[2] + q[1] * q[3]), 1 - 2 * (q[0] * q[0] + q[1] * q[1])) - 0.3) < 1e-6)
+        #expect(try nodes(1).map { $0["name"]?.string } == ["head", "photo"])
+        var stray = eye
+        stray.vertices = [6]
+        #expect(
+            errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [1], targets: [], eyes: [stray]) } == .internalFailure)
+    }
+
     @Test func refusesWhatDoesNotFit() throws {
         var (mesh, layout) = try figure()
         let still = [Float](repeating: 0, count: 12)

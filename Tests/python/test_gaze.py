@@ -1,4 +1,7 @@
 """Where eyes look: on photos whose eyes are painted anew, and mirrored ones."""
+import json
+import struct
+
 import numpy as np
 import pytest
 
@@ -64,3 +67,35 @@ def test_numbers_agree(photo, models):
     result = garface.reconstruct(photo, models=models, renderer="landmarks")
     written = result.parameters["gaze_degrees"]
     assert result.gaze == pytest.approx((written["yaw"], written["pitch"]), abs=1e-4)
+
+
+def test_a_film_of_turning_eyes(picture, models, eyes, tmp_path):
+    """Gaze frame by frame, and the eyes' nodes of the animated head with it; where the eyes are shut nothing is said of it."""
+    turns = np.linspace(-9, 9, 10)
+    tracker, frames = garface.Tracker(models=models, lag=1, identity_frames=2, frames_per_second=10), []
+    for k, turn in enumerate(turns):
+        frames += tracker.push(painted(picture, eyes, turn, 0, iris=0 if k == 4 else IRIS))
+    frames += tracker.finish()
+    gaze = np.array([f.gaze_yaw for f in frames])
+    assert np.isnan(gaze[4]) and np.isfinite(np.delete(gaze, 4)).all()
+    truth = np.degrees(np.arcsin(np.sin(np.radians(turns)) * 15.7 / 7.8))
+    assert np.abs(gaze - truth)[np.isfinite(gaze)].max() < 6
+    tracker.write(tmp_path, files=["glb"])
+    file = (tmp_path / "track.glb").read_bytes()
+    size = struct.unpack_from("<I", file, 12)[0]
+    document, binary = json.loads(file[20:20 + size]), file[28 + size:]
+
+    def values(index, width):
+        accessor = document["accessors"][index]
+        start = document["bufferViews"][accessor["bufferView"]]["byteOffset"]
+        return np.frombuffer(binary, "<f4", accessor["count"] * width, start).reshape(-1, width)
+    animation, head = document["animations"][0], document["nodes"][0]
+    moved = {c["target"]["node"]: animation["samplers"][c["sampler"]] for c in animation["channels"] if c["target"]["node"] in head["children"]}
+    assert sorted(moved) == head["children"]
+    for sampler in moved.values():
+        assert np.allclose(values(sampler["input"], 1)[:, 0], np.delete(np.arange(10) / 10, 4), atol=1e-5)
+        x, y, z, w = values(sampler["output"], 4).T
+        assert np.allclose(x * x + y * y + z * z + w * w, 1, atol=1e-5)
+        # The nodes turn by what the model's larger eyeballs need.
+        turn = np.degrees(np.arctan2(2 * (x * z + y * w), 1 - 2 * (x * x + y * y)))
+        assert np.allclose(np.sin(np.radians(turn)) * 15.7 / 7.8, np.sin(np.radians(np.delete(gaze, 4))), atol=0.02)

@@ -163,17 +163,6 @@ def test_animated_glb(tracked, head, tmp_path):
     assert focal == pytest.approx(1.2 * WIDTH) and lens.aspectRatio == pytest.approx(WIDTH / HEIGHT)
     places, turns = values(tracks["translation"].output), values(tracks["rotation"].output)
     assert np.allclose(np.linalg.norm(turns, axis=1), 1, atol=1e-5) and (np.sum(turns[1:] * turns[:-1], 1) > 0).all()
-    # Both eyes turn as the frames that show them say, about centres of their own.
-    looking = [f for f in found if np.isfinite(f.gaze_yaw)]
-    assert len(looking) > 3 and [glb.nodes[i].name for i in glb.nodes[0].children] == ["eye_right", "eye_left"]
-    eyes = {c.target.node: animation.samplers[c.sampler] for c in animation.channels if c.target.node != 0}
-    assert sorted(eyes) == sorted(glb.nodes[0].children)
-    for sampler in eyes.values():
-        assert np.allclose(values(sampler.input)[:, 0], [f.time - found[0].time for f in looking], atol=1e-5)
-        q = values(sampler.output)
-        assert np.allclose(np.linalg.norm(q, axis=1), 1, atol=1e-5)
-        to_the_left = 2 * (q[:, 0] * q[:, 2] + q[:, 1] * q[:, 3])
-        assert np.corrcoef(to_the_left, [f.gaze_yaw for f in looking])[0, 1] > 0.999
     for frame, place, (x, y, z, w) in list(zip(found, places, turns))[::7]:
         rotation = np.array([
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],

@@ -19,6 +19,8 @@ struct EyeSight {
     private static let dull: Float = 0.9
     /// Half the angle of an iris seen from the middle of the model's eyeballs, and how soft its edge is.
     private static let iris: Float = 22 * .pi / 180, softness: Float = 4 * .pi / 180
+    /// How near its middle an iris is seen that shows it.
+    private static let middle: Float = 3.5 * .pi / 180
     /// The least share of the pixels that iris and white both have.
     private static let least: Float = 0.005
 
@@ -103,6 +105,25 @@ struct EyeSight {
         let own = squares - sum * sum / Float(count) - sloped * sloped
         guard product < 0, own > Self.least * Float(count) else { return 0 }
         return product * product / own / variance
+    }
+}
+
+extension EyeSight {
+    /// Whether an iris around this axis shows its middle, and is darker than the white by so much (of 2).
+    func shows(_ axis: SIMD3<Float>, contrast: Float) -> Bool {
+        var nearest: Float = -1, dark: Float = 0, inside: Float = 0, light: Float = 0
+        for i in 0..<count {
+            let cosine = x[i] * axis.x + y[i] * axis.y + z[i] * axis.z
+            nearest = max(nearest, cosine)
+            if cosine > cosf(Self.iris) {
+                dark += red[i]
+                inside += 1
+            } else {
+                light += red[i]
+            }
+        }
+        guard inside > 0, inside < Float(count) else { return false }
+        return nearest > cosf(Self.middle) && light / (Float(count) - inside) - dark / inside > contrast
     }
 }
 

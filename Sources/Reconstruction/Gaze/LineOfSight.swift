@@ -32,8 +32,8 @@ struct LineOfSight: Sendable {
     private static let prior: Float = 0.2
     /// How far one eye's own axis may be from the common one, and steps of the search.
     private static let apart = radians(9), coarse = radians(6)
-    /// Sure: so much is explained, of so many pixels of each eye, and both eyes agree as well.
-    private static let sure: Float = 0.35, pixels = 150, agreement = radians(12)
+    /// Sure: so much is explained, of so many pixels of each eye, by irises so much darker than the white, on which both eyes agree.
+    private static let sure: Float = 0.35, pixels = 150, contrast: Float = 0.1, agreement = radians(12)
     /// Below this there is nothing that could be an iris.
     private static let least: Float = 0.1
 
@@ -89,7 +89,7 @@ struct LineOfSight: Sendable {
         axes = sights.indices.map { axis($0, EyeTurn(yaw: sights[$0].count > Self.pixels ? own[$0] : best.yaw, pitch: best.pitch)) }
         let differences = own.map { abs($0 - own[0]) }
         isSure = found > Self.sure && sights.count > 1 && sights.allSatisfy { $0.count > Self.pixels }
-            && (differences.max() ?? 0) < Self.agreement
+            && zip(sights, axes).allSatisfy { $0.shows($1, contrast: Self.contrast) } && (differences.max() ?? 0) < Self.agreement
     }
 
     private static func radians(_ degrees: Float) -> Float { degrees * .pi / 180 }
