@@ -76,7 +76,9 @@ import Testing
                 }
             }
         }
-        let texture = try Texture(result, photo: picture)
+        let saved = try SavedParameters(file: SafetensorsFile(bytes: result.safetensors(), name: "a face"))
+        let (painted, _) = try saved.result(result.models, photo: picture)
+        let texture = try Texture(painted, photo: picture)
         var (dark, white) = (0, 0)
         for (v, angle) in angles where texture.vertexPhotoShare[v] < 0.02 {
             if angle < 15 {
