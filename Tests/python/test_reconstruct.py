@@ -170,6 +170,15 @@ def test_a_small_face_in_a_large_photo(photo, models):
     assert np.abs(found.landmarks - (there.landmarks / 2 + [900 - 0.25, 1500 - 0.25])).max() < 6
 
 
+def test_a_photo_that_is_much_too_dark(photo, models):
+    picture = garface.Image(photo).array()
+    known = garface.reconstruct(picture, models=models, renderer="start").landmarks
+    dark = garface.reconstruct(np.round(picture * 0.08).astype(np.uint8), models=models, renderer="start")
+    assert dark.face_probability > 0.9 and np.abs(dark.landmarks - known).mean() < 1.5
+    with pytest.raises(garface.NoFaceError):
+        garface.reconstruct(np.zeros_like(picture), models=models, renderer="start")
+
+
 def test_forked_processes_work(photo):
     """A forked process has none of its parent's threads."""
     program = """if 1:

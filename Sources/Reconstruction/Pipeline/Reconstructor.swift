@@ -126,6 +126,8 @@ public final class Reconstructor {
 
     /// The detector's least probability of a face that lies on its side: these searches are three more chances to err.
     private static let turnedFace = 0.8
+    /// Below the first mean brightness of its pixels, of 255, a photo is looked at again at the second one.
+    private static let dim = 80.0, lit = 110.0
 
     /// The faces that are to be reconstructed, each read as closely as the network can; at least one.
     func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
@@ -159,7 +161,8 @@ public final class Reconstructor {
         if let rectangle = options.rectangle {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
         }
-        func searched(_ detection: FaceDetectorOptions, turnedFrom small: RGBImage? = nil, quarters: Int = 0) throws -> [Place] {
+        // In the photo, or in a smaller copy of it, turned.
+        func searched(_ detection: FaceDetectorOptions, in small: RGBImage? = nil, quarters: Int = 0) throws -> [Place] {
             var detection = detection
             detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
             var places: [Place] = []
@@ -189,20 +192,24 @@ public final class Reconstructor {
             detection.minimumSize = tiny
             places = try searched(detection)
         }
+        let mean = photo.meanBrightness
+        if places.isEmpty, mean < Self.dim {
+            places = try searched(options.detector, in: models.detector.reducedToSearch(photo).brightened(to: Self.lit, from: mean))
+        }
         // On its sides first: so are photos of phones that have lost their EXIF.
         var turned = options.detector
         turned.threshold = max(turned.threshold ?? models.detector.threshold, Self.turnedFace)
         if places.isEmpty && options.looksForTurnedFaces {
             let small = try models.detector.reducedToSearch(photo)
             for quarters in [1, 3, 2] where places.isEmpty {
-                places = try searched(turned, turnedFrom: small, quarters: quarters)
+                places = try searched(turned, in: small, quarters: quarters)
             }
         }
         guard !places.isEmpty else {
             throw GarfaceError(
                 .noFace,
-                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, brighten the photo "
-                    + "where it is very dark, or give the face's box, or its points; heads of less than about 4 % of its shorter side "
+                "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, give its box, or its "
+                    + "points; heads of less than about 4 % of its shorter side "
                     + "are not found"
             )
         }
