@@ -194,7 +194,7 @@ enum {
                                  input.png, the whole photo at no more than 1024 pixels a side */
     GAR_WRITE_OVERLAY = 64,   /* overlay.png: photo, mesh over photo, normals and render side by side */
     GAR_WRITE_TEXTURE = 128,  /* texture.png, head_textured.obj with head_textured.mtl, and head_coloured.ply, mm */
-    GAR_WRITE_GLB = 256,      /* head.glb: binary glTF 2.0, metres; texture and expressions inside */
+    GAR_WRITE_GLB = 256,      /* head.glb: binary glTF 2.0, metres; texture, expressions, eyes, camera */
     GAR_WRITE_ARRAYS = 512,   /* for numpy: normals.npy, depth.npy, position.npy and parts.npy on the photo's
                                  pixels; uv_normals.npy, uv_position.npy, uv_parts.npy and uv_visibility.npy
                                  laid out as the texture. See GAR_ARRAY_... */
@@ -540,7 +540,8 @@ gar_status gar_result_get_picture(
 
 /* The head as a binary glTF 2.0 file (.glb) in memory: metres, y up, z out of the face; the neutral
  * face with its texture inside, the E expressions as morph targets under their names, those of the
- * photo switched on. Morph targets add up: that is the head model itself where it is linear, and its
+ * photo switched on; eyeballs that no expression moves as nodes eye_left and eye_right, turned as in the photo (without
+ * rotation they look straight ahead); the photo's camera; a neck that ends in an even edge. Morph targets add up: that is the head model itself where it is linear, and its
  * first approximation for other kinds. The material is unlit, for the texture has the photo's light. Some MB; asking for the size takes as long as making it.
  * Any thread. Errors  GAR_BUFFER_TOO_SMALL. Since 0.1. */
 gar_status gar_result_get_glb(

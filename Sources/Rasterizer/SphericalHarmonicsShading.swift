@@ -183,7 +183,7 @@ func coverageKernel<T: Scalar>(_ ids: UnsafePointer<Int32>, _ n: Int, _ step: In
 }
 
 /// Solves `A x = b` for a symmetric positive definite A (row-major) by Cholesky; zeros where A is not.
-func solvePositive(_ a: [Double], _ b: [Double]) -> [Double] {
+package func solvePositive(_ a: [Double], _ b: [Double]) -> [Double] {
     let n = b.count
     var l = a, x = b
     for j in 0..<n {

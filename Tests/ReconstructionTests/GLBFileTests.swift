@@ -65,6 +65,38 @@ import Testing
         #expect(json["buffers"]?[0]?["byteLength"]?.int.map { $0 <= binary.count && $0 > binary.count - 4 } == true)
     }
 
+    /// The square cut at a quarter of its height: corners above it, and where edges pass it, once for each side of a seam.
+    @Test func cut() throws {
+        let (mesh, layout) = try figure()
+        let heights: [Float] = [-500, -500, 1500, 1500]
+        var lifted = [Float](repeating: 0, count: 12)
+        lifted[5] = 8
+        let file = try GLBFile.encode(mesh, layout: layout, texture: [1], heights: heights, targets: [("lift", lifted, 0)])
+        let (json, binary) = try parts(file)
+        func view(_ index: Int) throws -> [UInt32] {
+            let view = try #require(json["bufferViews"]?[index])
+            let start = try #require(view["byteOffset"]?.int), size = try #require(view["byteLength"]?.int)
+            return stride(from: start, to: start + size, by: 4).map { word(binary, $0) }
+        }
+        let positions = try view(0).map { Float(bitPattern: $0) }, indices = try view(3)
+        // Six rows of the layout; 1-2 and 0-2 of the first triangle pass the cut, 0-2 and 3-0 of the second.
+        #expect(positions.count == 3 * 10 && json["accessors"]?[0]?["count"]?.int == 10)
+        var area: Float = 0
+        for t in stride(from: 0, to: indices.count, by: 3) {
+            let p = (0..<3).map { SIMD2(positions[3 * Int(indices[t + $0])], positions[3 * Int(indices[t + $0]) + 1]) }
+            let a = p[1] - p[0], b = p[2] - p[0], own = (a.x * b.y - a.y * b.x) / 2
+            #expect(own > 0 && p.allSatisfy { $0.y > 0.499 })
+            area += own
+        }
+        #expect(abs(area - 1.5) < 1e-5)
+        // A vertex on the cut moves by its share: 1-2 is passed at a quarter, vertex 1 moves by 8 mm.
+        let target = try #require(json["meshes"]?[0]?["primitives"]?[0]?["targets"]?[0]?["POSITION"]?.int)
+        let last = try #require(json["accessors"]?[target]?["max"]?[2]?.double)
+        #expect(abs(last - 0.008) < 1e-6 && json["accessors"]?[target]?["sparse"]?["count"]?.int == 2)
+        #expect(
+            errorKind { _ = try GLBFile.encode(mesh, layout: layout, texture: [1], heights: [0], targets: []) } == .internalFailure)
+    }
+
     /// Two triangles apart, the second an "eye": with a node of its own, unless an expression moves it.
     @Test func eyes() throws {
         let mesh = Mesh(

@@ -15,6 +15,7 @@ public enum GLBFile {
     ///   - mesh: at rest, model space, mm.
     ///   - layout: of the mesh's triangles.
     ///   - texture: a PNG file.
+    ///   - heights: [V] mm above the edge in which the surface is to end; what lies below is cut off.
     ///   - targets: for each expression its name, displacements [V,3] in mm, and how far it is on.
     ///   - eyes: those that no expression moves turn about their centres; the others stay in the head's mesh.
     ///   - camera: of the photo; where there is an animation, that has its own.
@@ -22,12 +23,13 @@ public enum GLBFile {
     ///   - extras: whatever else a reader may like to know, kept with the mesh's node.
     public static func encode(
         _ mesh: Mesh, layout: TextureLayout, texture: [UInt8],
-        targets: [(name: String, displacements: [Float], weight: Float)], eyes: [GLBEye] = [], camera: GLBCamera? = nil,
+        heights: [Float]? = nil, targets: [(name: String, displacements: [Float], weight: Float)], eyes: [GLBEye] = [], camera: GLBCamera? = nil,
         animation: TrackAnimation? = nil,
         extras: [(String, JSONValue)] = []
     ) throws -> [UInt8] {
         try mesh.check()
         guard layout.triangles.count == mesh.triangles.count,
+            heights.map({ $0.count == mesh.vertexCount && $0.allSatisfy(\.isFinite) }) ?? true,
             eyes.allSatisfy({ $0.vertices.allSatisfy { $0 >= 0 && $0 < mesh.vertexCount } }),
             layout.vertex.allSatisfy({ $0 >= 0 && Int($0) < mesh.vertexCount }),
             targets.allSatisfy({ $0.displacements.count == mesh.vertices.count && $0.weight.isFinite })
@@ -44,7 +46,7 @@ public enum GLBFile {
         // Which node a vertex belongs to: 0 is the head's, the eyes' follow.
         var owner = [Int](repeating: 0, count: mesh.vertexCount)
         for (e, eye) in turning.enumerated() { for v in eye.vertices { owner[v] = e + 1 } }
-        let pieces = (0...turning.count).map { k in GLBPiece(mesh, layout) { owner[$0] == k } }
+        let pieces = (0...turning.count).map { k in GLBPiece(mesh, layout, heights: heights) { owner[$0] == k } }
 
         func whole(_ value: Int) -> JSONValue { .number(Double(value)) }
         func list(_ values: [Double]) -> JSONValue { .array(values.map { .number($0) }) }

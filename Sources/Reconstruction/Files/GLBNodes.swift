@@ -77,28 +77,54 @@ public struct GLBCamera: Sendable {
 struct GLBPiece {
     private let mesh: Mesh
     private let layout: TextureLayout
-    /// Rows of the layout, and its triangles in these.
+    /// Rows of the layout; after them those that lie between two of these, the second's share being the number.
     private let rows: [Int]
-    private let triangles: [UInt32]
+    private var between: [(first: Int, second: Int, share: Float)] = []
+    /// In all of these.
+    private var triangles: [UInt32] = []
 
-    init(_ mesh: Mesh, _ layout: TextureLayout, where belongs: (Int) -> Bool) {
+    /// - Parameter heights: [V] above where the surface is cut, at 0.
+    init(_ mesh: Mesh, _ layout: TextureLayout, heights: [Float]?, where belongs: (Int) -> Bool) {
         self.mesh = mesh
         self.layout = layout
         rows = (0..<layout.count).filter { belongs(Int(layout.vertex[$0])) }
         var place = [Int32: UInt32](minimumCapacity: rows.count)
         for (i, row) in rows.enumerated() { place[Int32(row)] = UInt32(i) }
-        triangles = stride(from: 0, to: layout.triangles.count, by: 3).flatMap { t -> [UInt32] in
-            let corners = (0..<3).compactMap { place[layout.triangles[t + $0]] }
-            return corners.count == 3 ? corners : []
+        var cuts: [SIMD2<Int32>: UInt32] = [:]
+        for t in stride(from: 0, to: layout.triangles.count, by: 3) {
+            let corners = layout.triangles[t..<t + 3]
+            let places = corners.compactMap { place[$0] }
+            guard places.count == 3 else { continue }
+            let above = heights.map { heights in corners.map { heights[Int(layout.vertex[Int($0)])] } } ?? [1, 1, 1]
+            guard above.contains(where: { $0 < 0 }) else {
+                triangles += places
+                continue
+            }
+            // Round the triangle, what is above: its corners, and where an edge passes the cut.
+            var kept: [UInt32] = []
+            for (i, k) in [(0, 1), (1, 2), (2, 0)] {
+                let a = corners[t + i], b = corners[t + k]
+                if above[i] >= 0 { kept.append(places[i]) }
+                guard (above[i] >= 0) != (above[k] >= 0) else { continue }
+                let edge = SIMD2(min(a, b), max(a, b))
+                if cuts[edge] == nil {
+                    cuts[edge] = UInt32(rows.count + between.count)
+                    let (low, high) = a < b ? (above[i], above[k]) : (above[k], above[i])
+                    between.append((Int(edge.x), Int(edge.y), low / (low - high)))
+                }
+                kept.append(cuts[edge]!)
+            }
+            for i in 1..<max(1, kept.count - 1) { triangles += [kept[0], kept[i], kept[i + 1]] }
         }
     }
 
     /// Values [V,3] at its rows, each changed.
     func gather(_ values: [Float], _ change: (SIMD3<Float>) -> SIMD3<Float>) -> [Float] {
+        func value(_ row: Int) -> SIMD3<Float> { vertex(Int(layout.vertex[row]), of: values) }
         var result: [Float] = []
-        result.reserveCapacity(3 * rows.count)
-        for row in rows {
-            let v = change(vertex(Int(layout.vertex[row]), of: values))
+        result.reserveCapacity(3 * (rows.count + between.count))
+        for v in rows.map(value) + between.map({ value($0.first) + $0.share * (value($0.second) - value($0.first)) }) {
+            let v = change(v)
             result += [v.x, v.y, v.z]
         }
         return result
@@ -115,7 +141,9 @@ struct GLBPiece {
         let normals = data.vectors(
             gather(mesh.normals) { turned($0.length > 0.5 ? $0.unit : SIMD3(0, 0, 1)) }, width: 3, bounded: false)
         // The upper left corner is glTF's origin.
-        let places = rows.flatMap { [layout.coordinates[2 * $0], 1 - layout.coordinates[2 * $0 + 1]] }
+        func place(_ row: Int) -> SIMD2<Float> { SIMD2(layout.coordinates[2 * row], 1 - layout.coordinates[2 * row + 1]) }
+        let places = (rows.map(place) + between.map { place($0.first) + $0.share * (place($0.second) - place($0.first)) })
+            .flatMap { [$0.x, $0.y] }
         let coordinates = data.vectors(places, width: 2, bounded: false)
         let indices = data.indices(triangles)
         func whole(_ value: Int) -> JSONValue { .number(Double(value)) }

@@ -24,7 +24,8 @@ extension ReconstructionResult {
         ]
         if let gaze { extras.append(("gaze_degrees", gaze.json)) }
         return try GLBFile.encode(
-            neutral, layout: models.textureLayout, texture: texture, targets: targets, eyes: eyes,
+            neutral, layout: models.textureLayout, texture: texture,
+            heights: models.openEnd?.heights(neutral.vertices), targets: targets, eyes: eyes,
             camera: GLBCamera(camera, width: photoWidth, height: photoHeight), animation: animation, extras: extras)
     }
 

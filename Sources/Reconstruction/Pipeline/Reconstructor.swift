@@ -17,11 +17,14 @@ public struct ReconstructionModels: Sendable {
     private let madeLayout = MadeOnce<TextureLayout>()
     private let madeMirrorImage = MadeOnce<MirrorImage?>()
     private let madeEyeballs = MadeOnce<[Eyeball]>()
+    private let madeOpenEnd = MadeOnce<OpenEnd?>()
 
     /// Made when it is first asked for.
     public var textureLayout: TextureLayout { madeLayout.value { head.textureLayout() } }
 
     var mirrorImage: MirrorImage? { madeMirrorImage.value { MirrorImage(head) } }
+
+    var openEnd: OpenEnd? { madeOpenEnd.value { OpenEnd(head) } }
 
     var eyeballs: [Eyeball] { madeEyeballs.value { Eyeball.all(of: head) } }
 

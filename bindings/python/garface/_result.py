@@ -339,7 +339,7 @@ class Result(Owned):
             return image.array()
 
     def glb(self) -> bytes:
-        """The head as a binary glTF file: metres, y up; texture inside, expressions as named morph targets."""
+        """The head as a binary glTF file: metres, y up; texture inside, expressions as named morph targets, eyes that turn."""
         count = ctypes.c_size_t()
         # A buffer that is large enough at once: asking for the size costs as much as the file.
         out = np.empty(1 << 25, np.uint8)
