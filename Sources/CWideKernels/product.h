@@ -1,23 +1,25 @@
 // Matrix products in the transformed domain of the Winograd convolutions: many rows (tiles) by panels of weights.
 #pragma once
 #include "lanes.h"
-#if GARFACE_LANES
 LANES_BEGIN
 
 enum { panel_width = 32 };
 
-/// `c[r][0..16n] = sum over k of a[r][k] * b[k][0..16n]`, for constant numbers of rows and of vectors.
-INLINE void product_block(const int rows, const int n, const float *restrict a, size_t a_stride, const float *restrict b,
+/// Rows whose sums, of two vectors each, stay in registers with those vectors of weights and a factor.
+enum { most_rows = wide == 16 ? 12 : 6 };
+
+/// `c[r][0..wide n] = sum over k of a[r][k] * b[k][0..wide n]`, for constant numbers of rows and of vectors; rows of b are `panel` apart.
+INLINE void product_block(const int rows, const int n, const float *restrict a, size_t a_stride, const float *restrict b, int panel,
                           int depth, float *restrict c, size_t c_stride) {
     lanes sum[12][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < n; v++) sum[r][v] = _mm512_setzero_ps();
+        for (int v = 0; v < n; v++) sum[r][v] = zeros();
     for (int k = 0; k < depth; k++) {
         lanes w[2];
 #pragma clang loop unroll(full)
-        for (int v = 0; v < n; v++) w[v] = load(b + (size_t)k * 16 * n + 16 * v);
+        for (int v = 0; v < n; v++) w[v] = load(b + (size_t)k * panel + wide * v);
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
             const lanes x = all(a[r * a_stride + k]);
@@ -28,27 +30,35 @@ INLINE void product_block(const int rows, const int n, const float *restrict a, 
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < n; v++) store(c + r * c_stride + 16 * v, sum[r][v]);
+        for (int v = 0; v < n; v++) store(c + r * c_stride + wide * v, sum[r][v]);
 }
 
-INLINE void product_panel(const int n, const float *a, int rows, size_t a_stride, const float *b, int depth, float *c,
-                          size_t c_stride) {
+INLINE void product_columns(const int n, const float *a, int rows, size_t a_stride, const float *b, int panel, int depth, float *c,
+                            size_t c_stride) {
     int r = 0;
-    for (; r + 12 <= rows; r += 12) product_block(12, n, a + r * a_stride, a_stride, b, depth, c + r * c_stride, c_stride);
-    for (; r + 8 <= rows; r += 8) product_block(8, n, a + r * a_stride, a_stride, b, depth, c + r * c_stride, c_stride);
-    for (; r + 4 <= rows; r += 4) product_block(4, n, a + r * a_stride, a_stride, b, depth, c + r * c_stride, c_stride);
-    for (; r < rows; r++) product_block(1, n, a + r * a_stride, a_stride, b, depth, c + r * c_stride, c_stride);
+    for (; r + most_rows <= rows; r += most_rows)
+        product_block(most_rows, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
+    if (wide == 16)
+        for (; r + 8 <= rows; r += 8) product_block(8, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
+    for (; r + 4 <= rows; r += 4) product_block(4, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
+    for (; r < rows; r++) product_block(1, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
 }
 
 /// c [rows][columns] = a [rows][depth] * b, whose columns lie in panels of 32 and, at the end, perhaps one of 16.
 INLINE void product(const float *a, int rows, int depth, const float *b, int columns, float *c) {
-    int n = 0;
-    for (; n + panel_width <= columns; n += panel_width) product_panel(2, a, rows, depth, b + (size_t)n * depth, depth, c + n, columns);
-    if (n < columns) product_panel(1, a, rows, depth, b + (size_t)n * depth, depth, c + n, columns);
+    for (int start = 0; start < columns; start += panel_width) {
+        const int panel = columns - start < panel_width ? columns - start : panel_width;
+        const float *weights = b + (size_t)start * depth;
+        int n = 0;
+        for (; n + 2 * wide <= panel; n += 2 * wide)
+            product_columns(2, a, rows, depth, weights + n, panel, depth, c + start + n, columns);
+        if (n < panel) product_columns(1, a, rows, depth, weights + n, panel, depth, c + start + n, columns);
+    }
 }
 
 LANES_END
 
+#if GARFACE_LANES == 16
 // The same in bfloat16 with sums in single precision: two steps of depth at a time, side by side in both factors.
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,fma"))), apply_to = function)
 INLINE void half_block(const int rows, const int n, const unsigned short *restrict a, size_t a_stride,
@@ -57,7 +67,7 @@ INLINE void half_block(const int rows, const int n, const unsigned short *restri
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < n; v++) sum[r][v] = _mm512_setzero_ps();
+        for (int v = 0; v < n; v++) sum[r][v] = zeros();
     for (int k = 0; k < depth; k += 2) {
         __m512bh w[2];
 #pragma clang loop unroll(full)
@@ -92,6 +102,9 @@ static void half_product(const unsigned short *a, int rows, int depth, const uns
     if (n < columns) half_panel(1, a, rows, depth, b + (size_t)n * depth, depth, c + n, columns);
 }
 #pragma clang attribute pop
+#else
+static void half_product(const unsigned short *a, int rows, int depth, const unsigned short *b, int columns, float *c) {}
+#endif
 
 LANES_BEGIN
 /// Product of number `at` and those after it of `a` with number `b_at` and those after it of `b`: see `product`.
@@ -110,4 +123,3 @@ static inline size_t panel_index(int k, int n, int depth, int columns) {
     return (size_t)start * depth + (size_t)k * width + (n - start);
 }
 LANES_END
-#endif

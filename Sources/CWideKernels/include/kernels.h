@@ -1,12 +1,13 @@
-// Kernels for 16-lane vectors (AVX-512) that Swift code cannot express: the convolutions of the renderer and the
-// element-wise work between them. Every one has a plain counterpart in Swift and is tested against it.
+// Kernels for the vectors of AVX-512 and of AVX2 that Swift code cannot express: the convolutions of the renderer, the
+// element-wise work between them, and the rasteriser's. Every one has a plain counterpart in Swift and is tested against it.
 //
 // "Blocked" maps hold 16 channels of a pixel side by side: [channels / 16][height][width][16].
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 
-/// Whether this processor has the instructions; nothing else here may be called where it has not.
+/// Whether this processor has the instructions; nothing else here may be called where it has not. The variable
+/// GARFACE_MAX_ISA of the environment (AVX2, or NONE), when it is first asked, takes instructions away.
 bool garface_kernels_available(void);
 /// Whether it can multiply in bfloat16, too.
 bool garface_bfloat_available(void);
@@ -126,7 +127,7 @@ int garface_triangles_near_centres(const float *boxes, int count, int n, const i
 
 /// Draws the `n` triangles of `list`, ascending (NULL: triangles 0 to n - 1), into rows first..<end of `ids` and `depth`
 /// [height][width], which hold -1 and minus infinity there. `screen` [..][3]: pixels, y down, and depth; x that is not a number
-/// marks vertices not to be used. Larger depth wins, the lower number where equal. 0 <= first < end <= height; only with AVX-512.
+/// marks vertices not to be used. Larger depth wins, the lower number where equal. 0 <= first < end <= height.
 void garface_raster_rows(const double *screen, const int *triangles, const int *list, int n, int width, int first, int end,
                          int *ids, double *depth);
 
