@@ -55,6 +55,11 @@ test_build() {  # full | base
     [ -f "$build/libgarface.so" ] || { failed+=("$kind: no library"); return; }
     export GARFACE_LIBRARY=$build/libgarface.so GARFACE_TOOL=$build/garface-cli
     step "$kind: Swift tests" swift test "${swift_options[@]}" --skip-build
+    if [ "$kind" = full ]; then
+        # The kernels of processors without AVX-512, and what takes over where there are none.
+        step "$kind: Swift tests with AVX2" env GARFACE_MAX_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 swift test "${swift_options[@]}" --skip-build
+        step "$kind: Swift tests without kernels" env GARFACE_MAX_ISA=NONE swift test "${swift_options[@]}" --skip-build
+    fi
     step "$kind: ABI" $python Tests/abi/check_abi.py "$build/libgarface.so"
     step "$kind: C and C++ tests" bash Tests/c/run.sh "$build"
     step "$kind: install, pkg-config, CMake" bash Tests/c/install_test.sh "$build"

@@ -5,7 +5,7 @@ import Numerics
 public final class GARContext<T: Scalar>: @unchecked Sendable {
     public let model: GAR<T>
     public let batch: Int
-    /// Whether it works in blocks of 16 channels: in single precision, with AVX-512, where all numbers of channels are
+    /// Whether it works in blocks of 16 channels: in single precision, with AVX2, where all numbers of channels are
     /// multiples of 16.
     public var isBlocked: Bool { blocked != nil }
     /// Side of the picture.

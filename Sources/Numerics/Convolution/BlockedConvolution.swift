@@ -10,7 +10,7 @@ public enum ProductPrecision: String, Sendable, CaseIterable {
 }
 
 /// A 3x3 convolution of single-precision maps whose channels lie in blocks of 16, `[channels / 16][height][width][16]` for
-/// each sample: what the renderer works with where the processor has AVX-512, so that nothing is reordered between layers.
+/// each sample: what the renderer works with where the processor has AVX2, so that nothing is reordered between layers.
 ///
 /// By Winograd code of its own, or directly where maps are so small that reading the transformed weights takes longer than they
 /// save: by code of its own too, or, what doubles the size, by oneDNN's. One thread at a time.
@@ -63,7 +63,7 @@ public final class BlockedConvolution {
     ) throws {
         let (i, o, kind) = (weights.inputChannels, weights.outputChannels, weights.kind)
         guard Self.supports(kind, inputs: i, outputs: o) else {
-            throw GarfaceError(.invalidArgument, "blocked convolution: needs AVX-512, 3x3 kernels and multiples of 16 channels")
+            throw GarfaceError(.invalidArgument, "blocked convolution: needs AVX2, 3x3 kernels and multiples of 16 channels")
         }
         (self.kind, self.batch, inputs, outputs, self.height, self.width) = (kind, batch, i, o, height, width)
         inputShape = [batch, i, height, width]

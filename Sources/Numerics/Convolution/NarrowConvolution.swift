@@ -1,6 +1,6 @@
 import CWideKernels
 
-/// A 3x3 convolution between few channels of ordinary maps with its activation, by code of its own (AVX-512): general
+/// A 3x3 convolution between few channels of ordinary maps with its activation, by code of its own (AVX2): general
 /// libraries are built for many channels and reach half of what the processor can do here.
 public final class NarrowConvolution: Sendable {
     public let inputs, outputs: Int

@@ -26,7 +26,8 @@ extension SavedParameters {
         }
         let picture = try photo ?? standIn(planes)
         let result = try ReconstructionResult(
-            parameters, models: models, photo: picture, picture: planes, renderer: renderer, start: .parameters, faceProbability: 1)
+            parameters, models: models, photo: picture, picture: planes, renderer: renderer, start: .parameters, faceProbability: 1,
+            isOfPhoto: photo != nil)
         guard result.posed.vertices.allSatisfy(\.isFinite), result.landmarks.allSatisfy(\.isFinite) else {
             throw GarfaceError(
                 .numericalFailure, "\(name): its coefficients are so large that the head is not finite")

@@ -17,7 +17,7 @@ public enum GLBFile {
     ///   - texture: a PNG file.
     ///   - heights: [V] mm above the edge in which the surface is to end; what lies below is cut off.
     ///   - targets: for each expression its name, displacements [V,3] in mm, and how far it is on.
-    ///   - eyes: those that no expression moves turn about their centres; the others stay in the head's mesh.
+    ///   - eyes: turn about their centres where no expression moves them and they touch nothing else; else they stay in the head's mesh.
     ///   - camera: of the photo; where there is an animation, that has its own.
     ///   - animation: moves the head in front of a camera, the weights of its targets, and the eyes.
     ///   - extras: whatever else a reader may like to know, kept with the mesh's node.
@@ -38,14 +38,21 @@ public enum GLBFile {
             throw GarfaceError(.numericalFailure, "glb: an expression's displacement is not a finite number of sensible size")
         }
         var data = GLBData()
-        let turning = eyes.filter { eye in
-            targets.allSatisfy { target in
-                eye.vertices.allSatisfy { v in (0..<3).allSatisfy { abs(target.displacements[3 * v + $0]) <= Self.still } }
-            }
-        }
         // Which node a vertex belongs to: 0 is the head's, the eyes' follow.
         var owner = [Int](repeating: 0, count: mesh.vertexCount)
-        for (e, eye) in turning.enumerated() { for v in eye.vertices { owner[v] = e + 1 } }
+        for (e, eye) in eyes.enumerated() { for v in eye.vertices { owner[v] = e + 1 } }
+        // Both eyes turn, or none; and a head is more than eyes.
+        let areFree = owner.contains(0)
+            && targets.allSatisfy { target in
+                owner.indices.allSatisfy { v in
+                    owner[v] == 0 || (0..<3).allSatisfy { abs(target.displacements[3 * v + $0]) <= Self.still }
+                }
+            }
+            && stride(from: 0, to: mesh.triangles.count, by: 3).allSatisfy { t in
+                Set(mesh.triangles[t..<t + 3].map { owner[Int($0)] }).count == 1
+            }
+        let turning = areFree ? eyes : []
+        if !areFree { owner = [Int](repeating: 0, count: mesh.vertexCount) }
         let pieces = (0...turning.count).map { k in GLBPiece(mesh, layout, heights: heights) { owner[$0] == k } }
 
         func whole(_ value: Int) -> JSONValue { .number(Double(value)) }

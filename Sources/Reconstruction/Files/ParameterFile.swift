@@ -40,6 +40,7 @@ extension ReconstructionResult {
                 ])
             ),
             ("gaze_degrees", gaze?.json ?? .null),
+            ("gaze_direction_camera_space", gaze.map { list($0.direction(camera.rotation)) } ?? .null),
             ("identity", list(identity.map { Double($0) })),
             ("expression", .object(zip(expressionNames, expression).map { ($0, .number(Double($1))) })),
             (
@@ -120,6 +121,7 @@ extension ReconstructionResult {
         add("landmarks", [landmarks.count / 2, 2], landmarks)
         add("landmarks_static", [staticLandmarks.count / 2, 2], staticLandmarks)
         add("landmarks_3d", [landmarks3D.count / 3, 3], landmarks3D)
+        if let gaze { add("gaze_degrees", [2], [gaze.yaw, gaze.pitch]) }
         if wRows > 0 { writer.add("w_plus", Tensor<Float>([wRows, wPlus.count / wRows], wPlus)) }
         if !noise.isEmpty { writer.add("noise", Tensor<Float>([noise.count], noise)) }
         return writer.bytes()

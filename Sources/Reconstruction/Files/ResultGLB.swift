@@ -34,7 +34,7 @@ extension ReconstructionResult {
         let balls = models.eyeballs.map { ($0, $0.sphere(neutral.vertices).centre) }.sorted { $0.1.x < $1.1.x }
         guard balls.count == 2 else { return [] }
         return zip(["eye_right", "eye_left"], balls).map { name, ball in
-            GLBEye(name: name, vertices: ball.0.vertices, centre: ball.1, turn: sight?.turn ?? EyeTurn(yaw: 0, pitch: 0))
+            GLBEye(name: name, vertices: ball.0.vertices, centre: ball.1, turn: gaze?.turn ?? EyeTurn(yaw: 0, pitch: 0))
         }
     }
 }

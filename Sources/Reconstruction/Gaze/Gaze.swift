@@ -20,5 +20,11 @@ public struct Gaze: Sendable, Equatable {
         pitch = degrees(turn.pitch)
     }
 
+    /// The unit vector along it in camera space, x right, y up, z towards the viewer, of a head with this rotation [9].
+    func direction(_ rotation: [Double]) -> [Double] {
+        let y = yaw * .pi / 180, p = pitch * .pi / 180, own = [sin(y) * cos(p), sin(p), cos(y) * cos(p)]
+        return (0..<3).map { i in (0..<3).reduce(0) { $0 + rotation[3 * i + $1] * own[$1] } }
+    }
+
     var json: JSONValue { .object([("yaw", .number(yaw)), ("pitch", .number(pitch))]) }
 }

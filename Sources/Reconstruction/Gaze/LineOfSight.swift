@@ -26,8 +26,8 @@ struct LineOfSight: Sendable {
     /// Looking straight ahead, irises lie this much outward and above the middle of the model's eyeballs, as portraits that look
     /// into the camera say (MODEL_CARD.md).
     private static let outward = radians(3), level = radians(7.8)
-    /// How far eyeballs turn.
-    private static let aside = radians(42), up = radians(24), down = radians(30)
+    /// How far the model's eyeballs turn: people's look 55 degrees aside, 33 up and 38 down, further than they comfortably do.
+    private static let aside = radians(24), up = radians(15), down = radians(18)
     /// What a turn of half a radian must explain to be believed; up and down twice that.
     private static let prior: Float = 0.2
     /// How far one eye's own axis may be from the common one, and steps of the search.
@@ -65,12 +65,13 @@ struct LineOfSight: Sendable {
         for yaw in stride(from: -Self.aside, through: Self.aside, by: Self.coarse) {
             for pitch in stride(from: -Self.down, through: Self.up, by: Self.coarse) { consider(EyeTurn(yaw: yaw, pitch: pitch)) }
         }
-        for (step, believed) in [(2, true), (4, true), (2, false), (4, false), (8, false)] as [(Float, Bool)] {
+        for (step, believed) in [(2, true), (4, true), (2, false), (4, false), (8, false), (16, false)] as [(Float, Bool)] {
             let from = best, step = Self.coarse / step
             // Where it is roughly is believed for what is likely, where exactly for what is seen alone.
             if !believed { (weight, highest) = (0, match(best)) }
             for (a, b) in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)] as [(Float, Float)] {
-                consider(EyeTurn(yaw: from.yaw + a * step, pitch: from.pitch + b * step))
+                let turn = EyeTurn(yaw: from.yaw + a * step, pitch: from.pitch + b * step)
+                if abs(turn.yaw) <= Self.aside && (-Self.down...Self.up).contains(turn.pitch) { consider(turn) }
             }
         }
         let found = match(best)

@@ -49,7 +49,7 @@ extension ReconstructionResult {
     /// - Parameter picture: what the renderer made of them, planes in -1 to 1; empty where none took part.
     init(
         _ p: FaceParameters, models: ReconstructionModels, photo: RGBImage, picture: [Float],
-        renderer: ReconstructionRenderer, start: Start, box: FaceBox? = nil, faceProbability: Double,
+        renderer: ReconstructionRenderer, start: Start, box: FaceBox? = nil, faceProbability: Double, isOfPhoto: Bool = true,
         history: [FitRecord] = [], stages: [StageOutcome] = [], timing: [(step: String, seconds: Double)] = []
     ) throws {
         let head = models.head, aligned = models.fit.frame, pose = p.pose, frame = p.frame
@@ -83,7 +83,7 @@ extension ReconstructionResult {
             faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: p.identity,
             expression: p.expression, expressionNames: head.expressionNames, wPlus: p.wPlus, wRows: p.wRows, noise: p.noise,
             camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels, landmarks3D: fixed.points,
-            posed: shaped.rotated(rotation), neutral: neutral, sight: sight, render: picture.isEmpty ? nil : try rgbImage(square: picture),
+            posed: shaped.rotated(rotation), neutral: neutral, sight: sight, isOfPhoto: isOfPhoto, render: picture.isEmpty ? nil : try rgbImage(square: picture),
             crop: try rgbImage(planes: crop.array, width: side, height: side), history: history, stages: stages, timing: timing)
     }
 }

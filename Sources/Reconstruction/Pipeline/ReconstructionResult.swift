@@ -45,6 +45,8 @@ public struct ReconstructionResult: Sendable {
     public let posed, neutral: Mesh
     /// Where the photo shows the irises; nil where nothing of the eyes can be one.
     let sight: LineOfSight?
+    /// False where the photo is made up, around the render of saved parameters.
+    let isOfPhoto: Bool
 
     /// What the renderer made of the parameters, in the aligned frame; nil where none took part.
     public let render: RGBImage?
@@ -93,7 +95,7 @@ public struct ReconstructionResult: Sendable {
 
     /// Where the eyes look; nil where the photo does not tell: shut, hidden, behind glasses that mirror.
     public var gaze: Gaze? {
-        guard let sight, sight.isSure else { return nil }
+        guard let sight, sight.isSure, isOfPhoto else { return nil }
         return Gaze(sight.turn, radius: sight.radius)
     }
 

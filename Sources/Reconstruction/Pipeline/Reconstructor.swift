@@ -134,7 +134,18 @@ public final class Reconstructor {
 
     /// The faces that are to be reconstructed, each read as closely as the network can; at least one.
     func locate(_ photo: RGBImage, _ options: ReconstructionOptions) throws -> [Place] {
-        try search(photo, options).map { try closeUp(photo, $0, moving: $0.start != .points68) }
+        func located(_ picture: RGBImage) throws -> [Place] {
+            try search(picture, options).map { try closeUp(picture, $0, moving: $0.start != .points68) }
+        }
+        do {
+            return try located(photo)
+        } catch let missing as GarfaceError where missing.kind == .noFace {
+            let mean = photo.meanBrightness
+            guard mean < Self.dim else { throw missing }
+            do { return try located(photo.brightened(to: Self.lit, from: mean)) } catch let error as GarfaceError where error.kind == .noFace {
+                throw missing
+            }
+        }
     }
 
     /// The face read again by the close-up network. With `moving` its frame follows the reading before.
@@ -165,7 +176,7 @@ public final class Reconstructor {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
         }
         // In the photo, or in a smaller copy of it, turned.
-        func searched(_ detection: FaceDetectorOptions, in small: RGBImage? = nil, quarters: Int = 0) throws -> [Place] {
+        func searched(_ detection: FaceDetectorOptions, turnedFrom small: RGBImage? = nil, quarters: Int = 0) throws -> [Place] {
             var detection = detection
             detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
             var places: [Place] = []
@@ -195,17 +206,13 @@ public final class Reconstructor {
             detection.minimumSize = tiny
             places = try searched(detection)
         }
-        let mean = photo.meanBrightness
-        if places.isEmpty, mean < Self.dim {
-            places = try searched(options.detector, in: models.detector.reducedToSearch(photo).brightened(to: Self.lit, from: mean))
-        }
         // On its sides first: so are photos of phones that have lost their EXIF.
         var turned = options.detector
         turned.threshold = max(turned.threshold ?? models.detector.threshold, Self.turnedFace)
         if places.isEmpty && options.looksForTurnedFaces {
             let small = try models.detector.reducedToSearch(photo)
             for quarters in [1, 3, 2] where places.isEmpty {
-                places = try searched(turned, in: small, quarters: quarters)
+                places = try searched(turned, turnedFrom: small, quarters: quarters)
             }
         }
         guard !places.isEmpty else {

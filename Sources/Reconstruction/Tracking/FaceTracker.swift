@@ -21,6 +21,8 @@ public final class FaceTracker {
     private let reconstructor: Reconstructor
     private let jobOptions: ReconstructionOptions
     private var smoother, eyeSmoother: FixedLagSmoother
+    /// Whether the next gaze has nothing to do with the ones before.
+    private var eyesRestart = false
     /// Of the model's eyeballs, mm.
     private var eyeRadius: Float = 0
     private let lag: Int
@@ -214,7 +216,10 @@ public final class FaceTracker {
             eyeSmoother.add(turn, time: sight.time)
         } else if values != nil || !smoother.isEmpty {
             smoother.add(values, time: sight.time, doubt: doubt, restart: restart && values != nil)
-            eyeSmoother.add(turn, time: sight.time, restart: restart && turn != nil)
+            // After a cut nothing of before counts, however late eyes are seen again.
+            eyesRestart = eyesRestart || restart
+            eyeSmoother.add(turn, time: sight.time, restart: eyesRestart && turn != nil)
+            if turn != nil { eyesRestart = false }
         }
         if values != nil { lastSeen = sight.time }
         waiting.append(frame)

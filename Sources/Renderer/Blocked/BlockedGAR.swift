@@ -1,7 +1,7 @@
 import CWideKernels
 import Numerics
 
-/// A renderer at work in single precision where the processor has AVX-512 and all numbers of channels are multiples of 16:
+/// A renderer at work in single precision where the processor has AVX2 and all numbers of channels are multiples of 16:
 /// maps stay in blocks of 16 channels from the first layer to the last, and everything between two convolutions is one pass.
 /// The planar way of `GARContext` is its reference.
 final class BlockedGAR {
