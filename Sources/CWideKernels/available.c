@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "available.h"
+#include "kernels.h"
 
 #if defined(__x86_64__)
 static int find_width(void) {

@@ -1,5 +1,4 @@
 // Each kernel as the processor can run it.
-#include "available.h"
 #include "candidates.h"
 
 #if defined(__x86_64__)

@@ -9,6 +9,8 @@
 /// Whether this processor has the instructions; nothing else here may be called where it has not. The variable
 /// GARFACE_MAX_ISA of the environment (AVX2, or NONE), when it is first asked, takes instructions away.
 bool garface_kernels_available(void);
+/// Floats in their vectors: 16 (AVX-512), 8 (AVX2), or 0 where there are none.
+int garface_kernel_width(void);
 /// Whether it can multiply in bfloat16, too.
 bool garface_bfloat_available(void);
 

@@ -45,9 +45,10 @@ public final class BlockedConvolution {
         garface_kernels_available() && (kind == .same3x3 || kind == .up3x3) && inputs % 16 == 0 && outputs % 16 == 0
     }
 
-    /// Whether oneDNN's direct way is the quicker one (measured): only where very many weights meet a handful of pixels.
+    /// Whether oneDNN's direct way is the quicker one (measured): only where very many weights meet a handful of pixels, and the
+    /// processor has the vectors that it has code for, of these blocks.
     private static func prefersDirect(_ weights: Int, _ height: Int, _ width: Int) -> Bool {
-        weights > 32_768 && height * width <= 16
+        weights > 32_768 && height * width <= 16 && garface_kernel_width() == 16
     }
 
     private static func isSmall(_ kind: ConvolutionKind, _ height: Int, _ width: Int) -> Bool {

@@ -23,9 +23,16 @@ struct LineOfSight: Sendable {
     /// Whether it is more than a guess: where eyes are shut, or glasses mirror, something dark is always found.
     let isSure: Bool
 
-    /// Looking straight ahead, irises lie this much outward and above the middle of the model's eyeballs, as portraits that look
-    /// into the camera say (MODEL_CARD.md).
-    private static let outward = radians(3), level = radians(7.8)
+    /// Looking straight ahead, irises lie this much outward of the middle of the model's eyeballs, and this much above it, as
+    /// portraits that look into the camera say (MODEL_CARD.md); each way of fitting has its own habit with eyes.
+    private static let outward = radians(3)
+    private static func level(_ renderer: ReconstructionRenderer) -> Float {
+        switch renderer {
+        case .gar: return radians(10.3)
+        case .sphericalHarmonics: return radians(5.3)
+        case .landmarksOnly, .startOnly: return radians(7.8)
+        }
+    }
     /// How far the model's eyeballs turn: people's look 55 degrees aside, 33 up and 38 down, further than they comfortably do.
     private static let aside = radians(24), up = radians(15), down = radians(18)
     /// What a turn of half a radian must explain to be believed; up and down twice that.
@@ -39,8 +46,13 @@ struct LineOfSight: Sendable {
 
     /// - Parameters:
     ///   - eyeballs: of the head, which in its own axes has this shape [V,3].
+    ///   - renderer: by which it was fitted.
     /// - Returns: nil where nothing in the eyes can be an iris.
-    init?(_ eyeballs: [Eyeball], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage) {
+    init?(
+        _ eyeballs: [Eyeball], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage,
+        renderer: ReconstructionRenderer
+    ) {
+        let level = Self.level(renderer)
         let spheres = eyeballs.map { $0.sphere(shape) }
         let sights = EyeSight.all(eyeballs, shape: shape, triangles: triangles, camera: camera, photo: photo)
         let total = Float(sights.reduce(0) { $0 + $1.count })
@@ -49,7 +61,7 @@ struct LineOfSight: Sendable {
         let middle = spheres.reduce(Float(0)) { $0 + $1.centre.x } / Float(spheres.count)
         let sides = spheres.map { $0.centre.x > middle ? Float(1) : $0.centre.x < middle ? -1 : 0 }
         func axis(_ e: Int, _ t: EyeTurn) -> SIMD3<Float> {
-            let yaw = t.yaw + Self.outward * sides[e], pitch = t.pitch + Self.level
+            let yaw = t.yaw + Self.outward * sides[e], pitch = t.pitch + level
             return SIMD3(sinf(yaw) * cosf(pitch), sinf(pitch), cosf(yaw) * cosf(pitch))
         }
         func match(_ t: EyeTurn) -> Float {

@@ -74,7 +74,8 @@ extension ReconstructionResult {
         let fixed = project(head.landmarks)
         let contour = project(models.fit.contour.embedding(shaped.vertices, rotation: rotation))
         let sight = LineOfSight(
-            models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo)
+            models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo,
+            renderer: renderer)
         let side = max(models.gar?.configuration.size ?? 128, 128)
         let crop = Tensor<Float>([3, side, side])
         warp(photo, frame, into: crop)
