@@ -14,8 +14,6 @@ public struct EyeTurn: Sendable, Equatable {
 struct LineOfSight: Sendable {
     /// Of all eyeballs together.
     let turn: EyeTurn
-    /// How much of what the photo shows of them irises there explain, 0 to 1.
-    let match: Float
     /// Of the eyeballs, mm.
     let radius: Float
     /// [eyeballs] unit vectors in the head's axes; each eyeball's own, as heads are not quite where the photo has them.
@@ -77,9 +75,9 @@ struct LineOfSight: Sendable {
         for yaw in stride(from: -Self.aside, through: Self.aside, by: Self.coarse) {
             for pitch in stride(from: -Self.down, through: Self.up, by: Self.coarse) { consider(EyeTurn(yaw: yaw, pitch: pitch)) }
         }
+        // Where it is roughly is believed for what is likely, where exactly for what is seen alone.
         for (step, believed) in [(2, true), (4, true), (2, false), (4, false), (8, false), (16, false)] as [(Float, Bool)] {
             let from = best, step = Self.coarse / step
-            // Where it is roughly is believed for what is likely, where exactly for what is seen alone.
             if !believed { (weight, highest) = (0, match(best)) }
             for (a, b) in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)] as [(Float, Float)] {
                 let turn = EyeTurn(yaw: from.yaw + a * step, pitch: from.pitch + b * step)
@@ -97,11 +95,12 @@ struct LineOfSight: Sendable {
             } ?? best.yaw
         }
         turn = best
-        self.match = found
         radius = spheres.reduce(Float(0)) { $0 + $1.radius } / Float(spheres.count)
         axes = sights.indices.map { axis($0, EyeTurn(yaw: sights[$0].count > Self.pixels ? own[$0] : best.yaw, pitch: best.pitch)) }
         let differences = own.map { abs($0 - own[0]) }
-        isSure = found > Self.sure && sights.count > 1 && sights.allSatisfy { $0.count > Self.pixels }
+        // Where the search ends the iris may lie beyond.
+        let isWithin = abs(best.yaw) < 0.99 * Self.aside && best.pitch < 0.99 * Self.up && best.pitch > -0.99 * Self.down
+        isSure = isWithin && found > Self.sure && sights.count > 1 && sights.allSatisfy { $0.count > Self.pixels }
             && zip(sights, axes).allSatisfy { $0.shows($1, contrast: Self.contrast) } && (differences.max() ?? 0) < Self.agreement
     }
 
