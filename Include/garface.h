@@ -133,8 +133,8 @@ enum {
 /* The library's version: 10000 * major + 100 * minor + patch. Any thread. Since 0.1. */
 int32_t gar_version(void);
 
-/* What this library was built with, as a JSON object in one line: version, convolution paths,
- * image formats. The string lives as long as the process. Any thread. Since 0.1. */
+/* What this library was built with and runs on, as a JSON object in one line: version, convolution paths, "kernels" (the
+ * instructions that its own code uses here: AVX-512, AVX2 or none), image formats. The string lives as long as the process. Any thread. Since 0.1. */
 const char *gar_build_info(void);
 
 /* The name of a status, such as "GAR_NO_FACE"; "unknown status" for other numbers. The string

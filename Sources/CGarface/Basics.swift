@@ -27,7 +27,7 @@ private let buildInfo = PermanentText(
     JSONValue.object([
         ("version", .string("\(GARFACE_VERSION_MAJOR).\(GARFACE_VERSION_MINOR).\(GARFACE_VERSION_PATCH)")),
         ("convolution", .array(ConvolutionPath.available.map { .string($0.rawValue) })),
-        ("blas", .string("OpenBLAS")),
+        ("kernels", .string(kernelInstructions)), ("blas", .string("OpenBLAS")),
         ("image_formats", .array((["PNG"] + (ImageFile.hasJPEG ? ["JPEG"] : [])).map { .string($0) })),
     ]).serialized())
 

@@ -26,6 +26,7 @@ struct InfoCommand: ParsableCommand {
         print("garface \(versionText)")
         let paths = ConvolutionPath.available.map(\.rawValue).joined(separator: ", ")
         print("convolution:   \(ConvolutionPath.best.rawValue) (of \(paths))")
+        print("kernels:       \(kernelInstructions)")
         print("picture files: PNG\(ImageFile.hasJPEG ? ", JPEG" : " (built without JPEG)")")
         let head = try HeadModel<Float>.embedded()
         print(

@@ -1,5 +1,14 @@
 import CWideKernels
 
+/// The processor's instructions that the library's own kernels use: AVX-512, AVX2, or none.
+public var kernelInstructions: String {
+    switch garface_kernel_width() {
+    case 16: return "AVX-512"
+    case 8: return "AVX2"
+    default: return "none"
+    }
+}
+
 /// A 3x3 convolution between few channels of ordinary maps with its activation, by code of its own (AVX2): general
 /// libraries are built for many channels and reach half of what the processor can do here.
 public final class NarrowConvolution: Sendable {

@@ -119,7 +119,7 @@ struct BenchCommand: ParsableCommand {
                 if let picture { rows += try PhotosBench.rows(models.load(), photo: picture, share: share, threads: threads, clock) }
             }
         }
-        let build = "convolution \(ConvolutionPath.best.rawValue) (of \(ConvolutionPath.available.map(\.rawValue).joined(separator: ", ")))"
+        let build = "convolution \(ConvolutionPath.best.rawValue) (of \(ConvolutionPath.available.map(\.rawValue).joined(separator: ", "))), \(kernelInstructions)"
         let threadsText = "\(threads) thread\(threads == 1 ? "" : "s")"
         print("garface \(versionText), \(build), \(threadsText), \(Processor.name)")
         print("peak: \(BenchTable.decimal(peak.gflops, 0)) GFLOP/s on \(threadsText) (\(peak.what), float32)")
