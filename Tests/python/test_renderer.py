@@ -1,4 +1,7 @@
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -135,3 +138,29 @@ def test_wrong_kind_of_weights():
         garface.Renderer(ROOT / "Sources/CDefaultModels/models/head.safetensors")
     with pytest.raises(garface.WrongModelError):
         garface.HeadModel(GOLDEN)
+
+
+def test_the_same_picture_with_fewer_instructions(tmp_path):
+    """The processor's kernels, those of AVX2 and none at all: one picture and one gradient, but for rounding."""
+    code = """
+import sys, numpy as np, garface
+renderer, head = garface.Renderer(), garface.HeadModel()
+normals = renderer.rasterize(head, head.evaluate(), yaw=15)
+picture = renderer.render(renderer.map(renderer.sample_z(3)), normals)
+gradient = renderer.render_backward(np.ones_like(picture))[0]
+np.savez(sys.argv[1], picture=picture, gradient=gradient, normals=normals)
+print(garface.build_info()["kernels"])
+"""
+    pictures = {}
+    for most in ("", "AVX2", "NONE"):
+        file = tmp_path / f"{most or 'all'}.npz"
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(file)], env={**os.environ, "GARFACE_MAX_ISA": most}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        pictures[done.stdout.strip()] = np.load(file)
+    assert "none" in pictures and set(pictures) <= {"AVX-512", "AVX2", "none"}
+    plain = pictures["none"]
+    for found in pictures.values():
+        assert np.abs(found["picture"] - plain["picture"]).max() < 1e-3
+        assert np.abs(found["normals"] - plain["normals"]).max() < 1e-4
+        assert np.linalg.norm(found["gradient"] - plain["gradient"]) < 1e-3 * np.linalg.norm(plain["gradient"])
