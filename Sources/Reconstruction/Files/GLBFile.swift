@@ -23,8 +23,8 @@ public enum GLBFile {
     ///   - extras: whatever else a reader may like to know, kept with the mesh's node.
     public static func encode(
         _ mesh: Mesh, layout: TextureLayout, texture: [UInt8],
-        heights: [Float]? = nil, targets: [(name: String, displacements: [Float], weight: Float)], eyes: [GLBEye] = [], camera: GLBCamera? = nil,
-        animation: TrackAnimation? = nil,
+        heights: [Float]? = nil, targets: [(name: String, displacements: [Float], weight: Float)], eyes: [GLBEye] = [],
+        camera: GLBCamera? = nil, animation: TrackAnimation? = nil,
         extras: [(String, JSONValue)] = []
     ) throws -> [UInt8] {
         try mesh.check()

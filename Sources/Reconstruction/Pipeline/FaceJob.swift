@@ -265,8 +265,8 @@ struct FaceJob {
         let head = models.head
         var shape = [Float](repeating: 0, count: 3 * head.vertexCount)
         head.vertices(identity: state.identity, expression: state.expression, into: &shape)
-        return LineOfSight(models.eyeballs, shape: shape, triangles: head.triangles, camera: camera, photo: photo,
-            renderer: options.renderer)
+        return LineOfSight(
+            models.eyeballs, shape: shape, triangles: head.triangles, camera: camera, photo: photo, renderer: options.renderer)
     }
 
     /// Everything that follows from the state.

@@ -84,7 +84,8 @@ extension ReconstructionResult {
             faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: p.identity,
             expression: p.expression, expressionNames: head.expressionNames, wPlus: p.wPlus, wRows: p.wRows, noise: p.noise,
             camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels, landmarks3D: fixed.points,
-            posed: shaped.rotated(rotation), neutral: neutral, sight: sight, isOfPhoto: isOfPhoto, render: picture.isEmpty ? nil : try rgbImage(square: picture),
+            posed: shaped.rotated(rotation), neutral: neutral, sight: sight, isOfPhoto: isOfPhoto,
+            render: picture.isEmpty ? nil : try rgbImage(square: picture),
             crop: try rgbImage(planes: crop.array, width: side, height: side), history: history, stages: stages, timing: timing)
     }
 }

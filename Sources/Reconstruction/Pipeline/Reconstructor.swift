@@ -142,7 +142,9 @@ public final class Reconstructor {
         } catch let missing as GarfaceError where missing.kind == .noFace {
             let mean = photo.meanBrightness
             guard mean < Self.dim else { throw missing }
-            do { return try located(photo.brightened(to: Self.lit, from: mean)) } catch let error as GarfaceError where error.kind == .noFace {
+            do {
+                return try located(photo.brightened(to: Self.lit, from: mean))
+            } catch let error as GarfaceError where error.kind == .noFace {
                 throw missing
             }
         }
