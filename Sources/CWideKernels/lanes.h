@@ -1,5 +1,5 @@
 // What the kernels share: vectors of the processor's width. Every file that includes this is compiled twice, once for AVX-512 and
-// once for AVX2 (`wide512.c`, `wide256.c`); functions between LANES_BEGIN and LANES_END are for that processor alone.
+// once for AVX2 (the folders of these names); functions between LANES_BEGIN and LANES_END are for that processor alone.
 #pragma once
 #include <immintrin.h>
 #include <string.h>

@@ -1,4 +1,7 @@
 """Textures on heads that are no two equal halves, or name their parts otherwise."""
+import json
+import struct
+
 import numpy as np
 import pytest
 
@@ -7,8 +10,16 @@ from garface.convert.head_file import Head, write_head
 from garface.convert.landmark_places import Places
 
 
-def like_default(path, lump=0.0, brows=False):
-    """The default head in a few modes, its left cheek `lump` mm out, its brows a part of their own."""
+def neck_ring(head):
+    """The vertices of the open edge below."""
+    edges = np.sort(np.concatenate([head.triangles[:, [0, 1]], head.triangles[:, [1, 2]], head.triangles[:, [2, 0]]]), axis=1)
+    edges, count = np.unique(edges, axis=0, return_counts=True)
+    open_ends = np.unique(edges[count == 1])
+    return open_ends[head.evaluate()[open_ends, 1] < -110]
+
+
+def like_default(path, lump=0.0, brows=False, even=False):
+    """The default head in a few modes, its left cheek `lump` mm out, its brows a part of their own, its neck ending evenly."""
     head = garface.HeadModel()
     mean, parts, names = head.evaluate().astype(float), np.array(head.parts), list(head.part_names)
     landmarks = head.landmarks(mean)
@@ -19,6 +30,8 @@ def like_default(path, lump=0.0, brows=False):
 
     identity = modes(3, lambda k: (unit[k, :head.identity_count], None))
     expression = modes(2, lambda k: (None, unit[k, :head.expression_count]))
+    if even:
+        mean[neck_ring(head), 1] = -132
     if brows:
         near = np.min([np.linalg.norm(mean - p, axis=1) for p in landmarks[17:27]], axis=0) < 6
         parts[near & (parts == names.index("skin"))] = len(names)
@@ -52,3 +65,12 @@ def test_the_hidden_half_is_of_the_photo(tmp_path, photo, how):
     texels, seen = skin_on_half_a_photo(like_default(tmp_path / "head.safetensors", **how), photo)
     assert (seen == 0).sum() > 20000
     assert np.abs(texels - 200).max() < 8
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_only_a_ragged_neck_is_cut(tmp_path, photo, even):
+    models = like_default(tmp_path / "head.safetensors", even=even)
+    file = garface.reconstruct(photo, models=models, renderer="landmarks").glb()
+    document = json.loads(file[20:20 + struct.unpack_from("<I", file, 12)[0]])
+    corners = sum(document["accessors"][mesh["primitives"][0]["indices"]]["count"] for mesh in document["meshes"])
+    assert (corners == 3 * 30730) == even

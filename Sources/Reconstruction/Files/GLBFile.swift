@@ -44,16 +44,22 @@ public enum GLBFile {
         // Both eyes turn, or none; and a head is more than eyes.
         let areFree = owner.contains(0)
             && targets.allSatisfy { target in
-                owner.indices.allSatisfy { v in
-                    owner[v] == 0 || (0..<3).allSatisfy { abs(target.displacements[3 * v + $0]) <= Self.still }
+                eyes.allSatisfy { eye in
+                    eye.vertices.allSatisfy { v in (0..<3).allSatisfy { abs(target.displacements[3 * v + $0]) <= Self.still } }
                 }
             }
             && stride(from: 0, to: mesh.triangles.count, by: 3).allSatisfy { t in
-                Set(mesh.triangles[t..<t + 3].map { owner[Int($0)] }).count == 1
+                let first = owner[Int(mesh.triangles[t])]
+                return owner[Int(mesh.triangles[t + 1])] == first && owner[Int(mesh.triangles[t + 2])] == first
             }
         let turning = areFree ? eyes : []
         if !areFree { owner = [Int](repeating: 0, count: mesh.vertexCount) }
-        let pieces = (0...turning.count).map { k in GLBPiece(mesh, layout, heights: heights) { owner[$0] == k } }
+        func split(_ heights: [Float]?) -> [GLBPiece] {
+            (0...turning.count).map { k in GLBPiece(mesh, layout, heights: heights) { owner[$0] == k } }
+        }
+        var pieces = split(heights)
+        // Never so much that nothing is left.
+        if pieces.contains(where: \.isEmpty) { pieces = split(nil) }
 
         func whole(_ value: Int) -> JSONValue { .number(Double(value)) }
         func list(_ values: [Double]) -> JSONValue { .array(values.map { .number($0) }) }

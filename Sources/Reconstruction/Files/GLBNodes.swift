@@ -88,24 +88,28 @@ struct GLBPiece {
         self.mesh = mesh
         self.layout = layout
         rows = (0..<layout.count).filter { belongs(Int(layout.vertex[$0])) }
-        var place = [Int32: UInt32](minimumCapacity: rows.count)
-        for (i, row) in rows.enumerated() { place[Int32(row)] = UInt32(i) }
+        let none = UInt32.max
+        var place = [UInt32](repeating: none, count: layout.count)
+        for (i, row) in rows.enumerated() { place[row] = UInt32(i) }
         var cuts: [SIMD2<Int32>: UInt32] = [:]
+        triangles.reserveCapacity(layout.triangles.count)
         for t in stride(from: 0, to: layout.triangles.count, by: 3) {
-            let corners = layout.triangles[t..<t + 3]
-            let places = corners.compactMap { place[$0] }
-            guard places.count == 3 else { continue }
-            let above = heights.map { heights in corners.map { heights[Int(layout.vertex[Int($0)])] } } ?? [1, 1, 1]
-            guard above.contains(where: { $0 < 0 }) else {
-                triangles += places
+            let corners = SIMD3(layout.triangles[t], layout.triangles[t + 1], layout.triangles[t + 2])
+            let places = SIMD3(place[Int(corners[0])], place[Int(corners[1])], place[Int(corners[2])])
+            guard places[0] != none, places[1] != none, places[2] != none else { continue }
+            var above = SIMD3<Float>(repeating: 1)
+            if let heights { for i in 0..<3 { above[i] = heights[Int(layout.vertex[Int(corners[i])])] } }
+            guard above.min() < 0 else {
+                for i in 0..<3 { triangles.append(places[i]) }
                 continue
             }
             // Round the triangle, what is above: its corners, and where an edge passes the cut.
             var kept: [UInt32] = []
             for (i, k) in [(0, 1), (1, 2), (2, 0)] {
-                let a = corners[t + i], b = corners[t + k]
+                let a = corners[i], b = corners[k]
                 if above[i] >= 0 { kept.append(places[i]) }
-                guard (above[i] >= 0) != (above[k] >= 0) else { continue }
+                // A corner on the cut is its own end.
+                guard (above[i] >= 0) != (above[k] >= 0), above[i] != 0, above[k] != 0 else { continue }
                 let edge = SIMD2(min(a, b), max(a, b))
                 if cuts[edge] == nil {
                     cuts[edge] = UInt32(rows.count + between.count)
@@ -117,6 +121,8 @@ struct GLBPiece {
             for i in 1..<max(1, kept.count - 1) { triangles += [kept[0], kept[i], kept[i + 1]] }
         }
     }
+
+    var isEmpty: Bool { triangles.isEmpty }
 
     /// Values [V,3] at its rows, each changed.
     func gather(_ values: [Float], _ change: (SIMD3<Float>) -> SIMD3<Float>) -> [Float] {

@@ -11,7 +11,11 @@ struct OpenEnd: Sendable {
     /// Of the head's width that the ring spans, and of its height, from below, that it lies in, at least and at most.
     private static let width: Float = 0.4, height: Float = 0.2
 
-    /// Nil for heads that are closed, or open elsewhere.
+    /// How far a ring's vertices lie above or below the middle of their neighbours on it, of an edge's length on average: beyond
+    /// this it is a row of teeth.
+    private static let ragged: Float = 0.12
+
+    /// Nil for heads that are closed, open elsewhere, or end evenly as they are.
     init?(_ head: HeadModel<Float>) {
         var rest = [Float](repeating: 0, count: 3 * head.vertexCount)
         head.vertices(
@@ -27,15 +31,29 @@ struct OpenEnd: Sendable {
             members.reduce((.infinity, -.infinity)) { (min($0.low, rest[3 * $1 + axis]), max($0.high, rest[3 * $1 + axis])) }
         }
         let all = 0..<head.vertexCount, wide = span(all, 0), tall = span(all, 1)
-        let rings = connectedParts(edges, vertexCount: head.vertexCount).map { ring in
+        var neighbours: [Int: [Int]] = [:]
+        for t in stride(from: 0, to: edges.count, by: 3) {
+            neighbours[Int(edges[t]), default: []].append(Int(edges[t + 1]))
+            neighbours[Int(edges[t + 1]), default: []].append(Int(edges[t]))
+        }
+        func isRagged(_ ring: [Int]) -> Bool {
+            var steps: Float = 0, lengths: Float = 0
+            for v in ring {
+                guard let beside = neighbours[v], beside.count == 2 else { continue }
+                let a = vertex(beside[0], of: rest), b = vertex(beside[1], of: rest), p = vertex(v, of: rest)
+                steps += abs(p.y - (a.y + b.y) / 2)
+                lengths += ((a - p).length + (b - p).length) / 2
+            }
+            return steps > Self.ragged * lengths
+        }
+        func breadth(_ ring: [Int]) -> Float { span(ring, 0).high - span(ring, 0).low }
+        let rings: [[Int]] = connectedParts(edges, vertexCount: head.vertexCount).map { ring in
             Set(ring.flatMap { [Int(edges[3 * $0]), Int(edges[3 * $0 + 1])] }).sorted()
         }
-        let end = rings.first { ring in
-            let x = span(ring, 0)
-            return x.high - x.low > Self.width * (wide.high - wide.low)
-                && span(ring, 1).high < tall.low + Self.height * (tall.high - tall.low)
-        }
-        guard let end, end.count > Self.terms else { return nil }
+        let narrowest = Self.width * (wide.high - wide.low), highest = tall.low + Self.height * (tall.high - tall.low)
+        let below = rings.filter { breadth($0) > narrowest && span($0, 1).high < highest }
+        let end = below.max { breadth($0) < breadth($1) }
+        guard let end, end.count > Self.terms, isRagged(end) else { return nil }
         vertices = end
     }
 
@@ -54,14 +72,14 @@ struct OpenEnd: Sendable {
         for p in ring {
             let w = waves(p)
             for i in 0..<Self.terms {
-                sums[i] += w[i] * Double(p.y)
+                sums[i] += w[i] * Double(p.y - middle.y)
                 for k in 0..<Self.terms { products[i * Self.terms + k] += w[i] * w[k] }
             }
         }
         // Rings that do not go round leave waves open: those stay small.
-        for i in 0..<Self.terms { products[i * Self.terms + i] += 0.01 }
+        for i in 1..<Self.terms { products[i * Self.terms + i] += 0.01 }
         let fitted = solvePositive(products, sums)
-        func edge(_ p: SIMD3<Float>) -> Float { Float(zip(waves(p), fitted).reduce(0) { $0 + $1.0 * $1.1 }) }
+        func edge(_ p: SIMD3<Float>) -> Float { middle.y + Float(zip(waves(p), fitted).reduce(0) { $0 + $1.0 * $1.1 }) }
         let rise = ring.map { $0.y - edge($0) }.max() ?? 0
         return (0..<shape.count / 3).map { v in
             let p = vertex(v, of: shape)
