@@ -37,8 +37,8 @@ let package = Package(
         .target(name: "CDefaultModels", exclude: ["models"], cSettings: [.unsafeFlags(["-std=c23"])]),
 
         // Vector code: convolutions of planar maps without oneDNN and bases of heads (AVX2 or AVX-512); the renderer in blocks of
-        // 16 channels and the rasteriser (AVX-512)
-        .target(name: "CVectorKernels"),
+        // 16 channels and the rasteriser (the same), which look at the processor for both
+        .target(name: "CVectorKernels", dependencies: ["CWideKernels"]),
         .target(name: "CWideKernels"),
 
         // The method, bottom to top

@@ -25,6 +25,12 @@ public struct Camera<T: Scalar>: Sendable {
         return [r[0], r[1], r[2], tx, -r[3], -r[4], -r[5], ty, r[6], r[7], r[8], 0]
     }
 
+    /// Row-major [9], camera to model: the inverse of a rotation is its transpose.
+    public var rotationToModel: [T] {
+        let r = rotation
+        return [r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]]
+    }
+
     /// Pixels `[count,2]` of model points `[count,3]`.
     public func project(_ points: UnsafePointer<T>, count: Int, into pixels: UnsafeMutablePointer<T>) {
         let m = matrix

@@ -1,11 +1,9 @@
 """Where eyes look: on photos whose eyes are painted anew, and mirrored ones."""
-import json
-import struct
-
 import numpy as np
 import pytest
 
 import garface
+from gltf import gltf
 
 # Degrees: the iris as large as people's on the model's eyeballs, and where it lies when they look straight ahead.
 IRIS, OUTWARD, LEVEL = 22, 3, 7.8
@@ -81,20 +79,13 @@ def test_a_film_of_turning_eyes(picture, models, eyes, tmp_path):
     truth = np.degrees(np.arcsin(np.sin(np.radians(turns)) * 15.7 / 7.8))
     assert np.abs(gaze - truth)[np.isfinite(gaze)].max() < 6
     tracker.write(tmp_path, files=["glb"])
-    file = (tmp_path / "track.glb").read_bytes()
-    size = struct.unpack_from("<I", file, 12)[0]
-    document, binary = json.loads(file[20:20 + size]), file[28 + size:]
-
-    def values(index, width):
-        accessor = document["accessors"][index]
-        start = document["bufferViews"][accessor["bufferView"]]["byteOffset"]
-        return np.frombuffer(binary, "<f4", accessor["count"] * width, start).reshape(-1, width)
+    document, numbers, _ = gltf((tmp_path / "track.glb").read_bytes())
     animation, head = document["animations"][0], document["nodes"][0]
     moved = {c["target"]["node"]: animation["samplers"][c["sampler"]] for c in animation["channels"] if c["target"]["node"] in head["children"]}
     assert sorted(moved) == head["children"]
     for sampler in moved.values():
-        assert np.allclose(values(sampler["input"], 1)[:, 0], np.delete(np.arange(10) / 10, 4), atol=1e-5)
-        x, y, z, w = values(sampler["output"], 4).T
+        assert np.allclose(numbers(sampler["input"])[:, 0], np.delete(np.arange(10) / 10, 4), atol=1e-5)
+        x, y, z, w = numbers(sampler["output"]).T
         assert np.allclose(x * x + y * y + z * z + w * w, 1, atol=1e-5)
         # The nodes turn by what the model's larger eyeballs need.
         turn = np.degrees(np.arctan2(2 * (x * z + y * w), 1 - 2 * (x * x + y * y)))

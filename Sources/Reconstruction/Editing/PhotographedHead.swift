@@ -121,10 +121,7 @@ struct PhotographedHead {
     /// [V] mm from the tip of the nose, in the mean face.
     private static func noseDistance(_ head: HeadModel<Float>) -> [Float] {
         let nose = landmark(head, 30)
-        return (0..<head.vertexCount).map { v in
-            let d = point(head, v) - nose
-            return (d * d).sum().squareRoot()
-        }
+        return (0..<head.vertexCount).map { (point(head, $0) - nose).length }
     }
 
     /// Weights of the vertices near the nose, where skin is that of the face and not covered by hair.

@@ -94,8 +94,8 @@ public enum GLBFile {
             }
             moving = add(animation, to: &data, hasTargets: !targets.isEmpty, eyes: turning.count)
             // Until it plays, the head is where the first frame has it.
-            nodes[0].insert(("rotation", .array(animation.rotations.prefix(4).map { .number(Double($0)) })), at: 2)
-            nodes[0].insert(("translation", .array(animation.translations.prefix(3).map { .number(Double($0)) })), at: 3)
+            nodes[0].insert(("rotation", list(animation.rotations.prefix(4).map { Double($0) })), at: 2)
+            nodes[0].insert(("translation", list(animation.translations.prefix(3).map { Double($0) })), at: 3)
             roots.append(nodes.count)
             nodes.append([("name", .string("camera")), ("camera", whole(0))])
         } else if let camera {

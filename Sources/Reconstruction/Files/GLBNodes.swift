@@ -53,8 +53,7 @@ public struct GLBCamera: Sendable {
     private static let distance = 1.0
 
     public init(_ camera: Camera<Double>, width: Int, height: Int) {
-        let r = camera.rotation, metre = 0.001 / camera.scale
-        let back = [r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]]
+        let metre = 0.001 / camera.scale, back = camera.rotationToModel
         let middle = [(Double(width - 1) / 2 - camera.tx) * metre, (camera.ty - Double(height - 1) / 2) * metre, Self.distance]
         let q = TrackAnimation.quaternion(back)
         rotation = (0..<4).map { q[$0] }

@@ -7,7 +7,6 @@ extension ReconstructionResult {
     /// Everything but pictures and meshes, with units in the names.
     public var json: JSONValue {
         func list(_ values: some Sequence<Double>) -> JSONValue { .array(values.map { .number($0) }) }
-        let angles = anglesInDegrees
         var members: [(String, JSONValue)] = [
             ("kind", .string("reconstruction")), ("version", .number(1)),
             ("renderer", .string(renderer.rawValue)), ("start", .string(start.rawValue)),
@@ -33,12 +32,7 @@ extension ReconstructionResult {
                     ("translation_px", list([camera.tx, camera.ty])), ("matrix_3x4", list(camera.matrix)),
                 ])
             ),
-            (
-                "pose_degrees",
-                .object([
-                    ("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll)),
-                ])
-            ),
+            ("pose_degrees", poseJSON),
             ("gaze_degrees", gaze?.json ?? .null),
             ("gaze_direction_camera_space", gaze.map { list($0.direction(camera.rotation)) } ?? .null),
             ("identity", list(identity.map { Double($0) })),
@@ -78,6 +72,12 @@ extension ReconstructionResult {
             ),
         ]
         return .object(members)
+    }
+
+    /// The head's angles in the photo, degrees.
+    var poseJSON: JSONValue {
+        let angles = anglesInDegrees
+        return .object([("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll))])
     }
 
     /// The landmarks in every form.

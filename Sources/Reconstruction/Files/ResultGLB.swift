@@ -5,7 +5,7 @@ extension ReconstructionResult {
     /// The head as binary glTF: the neutral face, the expressions as morph targets, those of the photo switched on.
     /// - Parameter texture: a PNG file.
     public func glb(texture: [UInt8], animation: TrackAnimation? = nil) throws -> [UInt8] {
-        let head = models.head, angles = anglesInDegrees
+        let head = models.head
         // Differences of evaluated heads, so that any kind of model will do.
         var rest = [Float](repeating: 0, count: 3 * head.vertexCount), moved = rest
         var coefficients = [Float](repeating: 0, count: head.expressionCount)
@@ -16,12 +16,7 @@ extension ReconstructionResult {
             coefficients[k] = 0
             return (name: expressionNames[k], displacements: zip(moved, rest).map { $0 - $1 }, weight: expression[k])
         }
-        var extras: [(String, JSONValue)] = [
-            (
-                "pose_degrees",
-                .object([("yaw", .number(angles.yaw)), ("pitch", .number(angles.pitch)), ("roll", .number(angles.roll))])
-            )
-        ]
+        var extras = [("pose_degrees", poseJSON)]
         if let gaze { extras.append(("gaze_degrees", gaze.json)) }
         return try GLBFile.encode(
             neutral, layout: models.textureLayout, texture: texture,

@@ -26,12 +26,12 @@ struct EyeSight {
 
     /// What the photo shows of each eyeball.
     /// - Parameters:
+    ///   - centres: of the eyeballs.
     ///   - shape: [V,3] in the head's axes, and the head's triangles.
     static func all(
-        _ eyeballs: [Eyeball], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage
+        _ eyeballs: [Eyeball], centres: [SIMD3<Float>], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage
     ) -> [EyeSight] {
         let none = [EyeSight](repeating: EyeSight(), count: eyeballs.count)
-        let centres = eyeballs.map { $0.sphere(shape).centre }
         guard let first = centres.first else { return none }
         let middle = centres.reduce(.zero, +) / Float(centres.count)
         let apart = centres.map { ($0 - first).length }.max() ?? 0

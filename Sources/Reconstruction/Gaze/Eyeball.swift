@@ -11,13 +11,8 @@ struct Eyeball: Sendable {
 
     /// The eyeballs of a head, in the order of their first triangles.
     static func all(of head: HeadModel<Float>) -> [Eyeball] {
-        let isEye = (0..<head.vertexCount).map { v in
-            v < head.part.count && Int(head.part[v]) < head.partNames.count && PartColour.isEye(head.partNames[Int(head.part[v])])
-        }
-        var rest = [Float](repeating: 0, count: 3 * head.vertexCount)
-        head.vertices(
-            identity: [Float](repeating: 0, count: head.identityCount),
-            expression: [Float](repeating: 0, count: head.expressionCount), into: &rest)
+        let rest = head.mean.array
+        let isEye = Mesh(vertices: rest, normals: [], triangles: [], part: head.part, partNames: head.partNames).isEye
         let triangles = stride(from: 0, to: head.triangles.count, by: 3).map { head.triangles[$0..<$0 + 3] }
             .filter { $0.allSatisfy { isEye[Int($0)] } }.flatMap { $0 }
         return connectedParts(triangles, vertexCount: head.vertexCount).compactMap { part in

@@ -52,7 +52,8 @@ struct LineOfSight: Sendable {
     ) {
         let level = Self.level(renderer)
         let spheres = eyeballs.map { $0.sphere(shape) }
-        let sights = EyeSight.all(eyeballs, shape: shape, triangles: triangles, camera: camera, photo: photo)
+        let sights = EyeSight.all(
+            eyeballs, centres: spheres.map(\.centre), shape: shape, triangles: triangles, camera: camera, photo: photo)
         let total = Float(sights.reduce(0) { $0 + $1.count })
         guard total > 0 else { return nil }
         // The eyes' own side, of the line between them.

@@ -59,11 +59,7 @@ public struct ReconstructionResult: Sendable {
     public let timing: [(step: String, seconds: Double)]
 
     /// Identity and expression in model space, mm.
-    public var shaped: Mesh {
-        // Back from camera space: the inverse of a rotation is its transpose.
-        let r = camera.rotation.map { Float($0) }
-        return posed.rotated([r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]])
-    }
+    public var shaped: Mesh { posed.rotated(camera.rotationToModel.map { Float($0) }) }
 
     /// False where the last stage ended with a higher energy than it began with.
     public var converged: Bool { stages.last.map { !$0.hasDiverged } ?? true }

@@ -221,8 +221,7 @@ public final class Reconstructor {
             throw GarfaceError(
                 .noFace,
                 "no face was found in the picture of \(photo.width) x \(photo.height) pixels; if there is one, give its box, or its "
-                    + "points; heads of less than about 4 % of its shorter side "
-                    + "are not found"
+                    + "points; heads of less than about 4 % of its shorter side are not found"
             )
         }
         return places

@@ -17,10 +17,7 @@ struct OpenEnd: Sendable {
 
     /// Nil for heads that are closed, open elsewhere, or end evenly as they are.
     init?(_ head: HeadModel<Float>) {
-        var rest = [Float](repeating: 0, count: 3 * head.vertexCount)
-        head.vertices(
-            identity: [Float](repeating: 0, count: head.identityCount),
-            expression: [Float](repeating: 0, count: head.expressionCount), into: &rest)
+        let rest = head.mean.array
         let across = TriangleNeighbours(triangles: head.triangles).across
         // Each edge of the boundary as a triangle without area, so that rings are what hangs together.
         let edges = across.indices.filter { across[$0] < 0 }.flatMap { corner in

@@ -24,10 +24,7 @@ struct MirrorImage {
         func place(_ v: Int) -> SIMD3<Float> { SIMD3(mean[3 * v], mean[3 * v + 1], mean[3 * v + 2]) }
         func corner(_ t: Int, _ k: Int) -> Int { Int(triangles[3 * t + k]) }
         let faces = triangles.count / 3
-        let total = (0..<faces).reduce(Float(0)) { sum, t in
-            let d = place(corner(t, 1)) - place(corner(t, 0))
-            return sum + (d * d).sum().squareRoot()
-        }
+        let total = (0..<faces).reduce(Float(0)) { $0 + (place(corner($1, 1)) - place(corner($1, 0))).length }
         guard faces > 0, total.isFinite, total > 0 else { return nil }
         let size = max(Self.tolerance, Self.edges * total / Float(faces))
         func cell(_ p: SIMD3<Float>) -> SIMD3<Int32>? {
