@@ -18,9 +18,10 @@ public func useDefaultThreadCount() {
 /// before models are loaded.
 public func setThreadCount(_ count: Int) {
     threadLock.acquire()
-    threadCount = max(1, min(count, 256))
-    threadLock.release()
+    defer { threadLock.release() }
+    // First, so that who finds a count finds BLAS settled too: its products differ in the last bits with its threads.
     openblas_set_num_threads(1)
+    threadCount = max(1, min(count, 256))
 }
 
 /// What `setThreadCount` was last given; 0 before.
