@@ -501,8 +501,11 @@ enum {
     GAR_ARRAY_UV_NORMAL_MAP = 20,    /* [1024, 1024, 3] unit normals, model space; 0 beside the islands */
     GAR_ARRAY_UV_PART_MAP = 21,      /* [1024, 1024] index into part_names; -1 beside the islands */
     GAR_ARRAY_UV_VISIBILITY = 22,    /* [1024, 1024] 0 to 1: how much of the texel is the photo */
-    GAR_ARRAY_GAZE = 23              /* [2] where the eyes look, degrees against the head, to its left and up; NaN
+    GAR_ARRAY_GAZE = 23,             /* [2] where the eyes look, degrees against the head, to its left and up; NaN
                                         where the photo does not tell: eyes shut or hidden, glasses that mirror */
+    GAR_ARRAY_COVERED_MAP = 24       /* [h, w] 0 to 1, on the pixels of the normal map: how far something else (a hand, a
+                                        mask, sunglasses) covers what they show of the head; 0 beside it. What is covered is
+                                        neither fitted nor painted on the texture: the renderer says what is below */
 };
 
 /* The shape of an array: its rank (1 to 3) and, written to shape[0], [1], [2], its dimensions, 1

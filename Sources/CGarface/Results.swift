@@ -42,7 +42,7 @@ final class ResultHandle: Handle, @unchecked Sendable {
             return [vertices, 3]
         case GAR_ARRAY_NORMAL_MAP: return [window.height, window.width, 3]
         case GAR_ARRAY_POSITION_MAP: return [window.height, window.width, 3]
-        case GAR_ARRAY_DEPTH_MAP, GAR_ARRAY_PART_MAP: return [window.height, window.width]
+        case GAR_ARRAY_DEPTH_MAP, GAR_ARRAY_PART_MAP, GAR_ARRAY_COVERED_MAP: return [window.height, window.width]
         case GAR_ARRAY_COLOURS: return [vertices, 3]
         case GAR_ARRAY_VISIBILITY: return [vertices]
         case GAR_ARRAY_UV_POSITION_MAP, GAR_ARRAY_UV_NORMAL_MAP: return [Texture.side, Texture.side, 3]
@@ -78,6 +78,7 @@ final class ResultHandle: Handle, @unchecked Sendable {
         case GAR_ARRAY_DEPTH_MAP: return try result.maps().depth
         case GAR_ARRAY_POSITION_MAP: return try result.positionMap()
         case GAR_ARRAY_PART_MAP: return try result.partMap().map { Float($0) }
+        case GAR_ARRAY_COVERED_MAP: return try result.coveredMap()
         case GAR_ARRAY_COLOURS: return try texture().vertexColours
         case GAR_ARRAY_VISIBILITY: return try texture().vertexPhotoShare
         case GAR_ARRAY_UV_POSITION_MAP: return try textureMaps().positions

@@ -8,6 +8,8 @@ public struct FitProblem: Sendable {
     public var inside: [Float]
     /// The photo around the target; with it GAR's head stays in its place, and what it is compared with is taken from here.
     public var surroundings: PhotoSurroundings?
+    /// How much of the face the picture shows, 0 to 1: so much the comparison with it counts. Less than 1 where something covers a part of it.
+    public var visibleShare: Float = 1
     public var landmarks: LandmarkObservations?
     /// Where the fit begins.
     public var start: FitState
@@ -25,7 +27,6 @@ public struct FitProblem: Sendable {
         self.landmarks = landmarks
         self.start = start
     }
-
 
     /// The same face in a smaller picture: target and mask are means of 2x2 pixels, as often as it takes.
     func reduced(to side: Int) -> FitProblem {

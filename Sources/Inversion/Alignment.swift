@@ -254,7 +254,7 @@ public final class Aligner<T: Scalar> {
     ) throws -> (frame: Similarity, estimate: InverseEstimate) {
         guard let network = network.closeUp, let (context, crop) = closeUpMemory else { return (frame, estimate) }
         let place = moving ? moved(frame, estimate, in: image) ?? frame : frame
-        warp(image, network.field(of: place), into: crop)
+        warp(image, network.field.of(place), into: crop)
         let again = try network.run(crop, after: estimate, context: context)
         return (place, again.averaged(in: place, with: estimate, in: frame))
     }

@@ -28,6 +28,8 @@ public struct FaceBox: Sendable, Equatable {
 public struct FaceDetectorOptions: Sendable {
     /// Least probability of a face; nil takes the weight file's.
     public var threshold: Double?
+    /// Whether a face is kept beside a likelier one that lies in it or around it and is of quite another size.
+    public var keepsNested = false
     /// Smallest and largest frame searched, as parts of the photo's smaller side.
     public var minimumSize = 0.06
     public var maximumSize = 1.7
@@ -100,7 +102,7 @@ public final class FaceDetector: @unchecked Sendable {
             guard min(level.width, level.height) >= Self.stride else { break }
             candidates += try faces(in: level, of: image, threshold: least)
         }
-        let kept = Self.merge(candidates).sorted { $0.size > $1.size }
+        let kept = Self.merge(candidates, keepsNested: options.keepsNested).sorted { $0.size > $1.size }
         return Array(kept.prefix(max(0, options.maximumCount)))
     }
 
@@ -166,9 +168,12 @@ public final class FaceDetector: @unchecked Sendable {
         return found
     }
 
+    /// Logarithm of the ratio of two sizes from which on they are not of one face.
+    private static let nested = log(3.0)
+
     /// Boxes of the same face become one: the best, moved to the weighted mean of those that agree with it. Two heads
     /// are never closer than about half a frame.
-    static func merge(_ candidates: [FaceBox]) -> [FaceBox] {
+    static func merge(_ candidates: [FaceBox], keepsNested: Bool = false) -> [FaceBox] {
         let ordered = candidates.sorted { $0.score > $1.score }.prefix(4096)
         var used = [Bool](repeating: false, count: ordered.count)
         var kept: [FaceBox] = []
@@ -177,6 +182,7 @@ public final class FaceDetector: @unchecked Sendable {
             for (k, other) in ordered.enumerated() where !used[k] && k >= i {
                 let distance = hypot(other.centreX - best.centreX, other.centreY - best.centreY)
                 guard distance < 0.45 * max(best.size, other.size) else { continue }
+                if keepsNested && abs(log(other.size / best.size)) > Self.nested { continue }
                 used[k] = true
                 guard distance < 0.25 * best.size, abs(log(other.size / best.size)) < 0.35 else { continue }
                 let weight = other.score * other.score

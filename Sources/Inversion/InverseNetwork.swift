@@ -84,6 +84,8 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     public let identityDeviation, expressionDeviation: [Double]?
     /// What reads the face once more, larger; nil where the file has none.
     public let closeUp: CloseUpNetwork<T>?
+    /// What sees what covers a face; nil where the file has none.
+    public let covering: CoveringNetwork<T>?
     /// The convolutional part.
     public var features: ConvolutionalNetwork<T> { reader.features }
 
@@ -115,6 +117,7 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         closeUp = try NetworkFile(file, kind: "close-up-network", part: "close_up").map {
             try CloseUpNetwork($0, identityCount: counts.0, expressionCount: counts.1, path: path)
         }
+        covering = try NetworkFile(file, kind: "covering-network", part: "covering").map { try CoveringNetwork($0, path: path) }
     }
 
     /// Working memory for `run`.

@@ -43,7 +43,7 @@ import Testing
     @Test func fieldFollowsTheFrame() throws {
         let closeUp = try #require(try InverseNetwork<Float>(file: resource(Self.file)).closeUp)
         let frame = Similarity(centreX: 210, centreY: 180, size: 300, roll: 0.4)
-        let field = closeUp.field(of: frame)
+        let field = closeUp.field.of(frame)
         for (x, y) in [(0.0, 0.0), (1, 1), (-1, 0.5)] {
             let inField = field.photo(x: x, y: y), inFrame = frame.photo(x: 0.7 * x, y: 0.7 * y - 0.2)
             #expect(abs(inField.u - inFrame.u) < 1e-9 && abs(inField.v - inFrame.v) < 1e-9)
@@ -72,7 +72,7 @@ import Testing
         let closeUp = try #require(network.closeUp)
         let (place, mean) = try Aligner(network).closeUp(photo, frame, estimate, moving: moving)
         let crop = Tensor<Float>([1, 3, closeUp.inputSize, closeUp.inputSize])
-        warp(photo, closeUp.field(of: place), into: crop)
+        warp(photo, closeUp.field.of(place), into: crop)
         let again = try closeUp.run(crop, after: estimate, context: closeUp.context())
         func halves(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { ($0 + $1) / 2 } }
         #expect(relativeError(mean.identity, halves(estimate.identity, again.identity)) < 1e-12)

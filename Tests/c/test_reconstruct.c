@@ -119,7 +119,7 @@ static void faces_and_results(void) {
     EXPECT(gar_reconstruct(models, NULL, &options, &other), GAR_INVALID_ARGUMENT);
     EXPECT(gar_reconstruct(models, photo, &options, NULL), GAR_INVALID_ARGUMENT);
 
-    for (gar_array which = GAR_ARRAY_IDENTITY; which <= GAR_ARRAY_GAZE; which++) {
+    for (gar_array which = GAR_ARRAY_IDENTITY; which <= GAR_ARRAY_COVERED_MAP; which++) {
         EXPECT(gar_result_get_shape(result, which, &rank, shape), GAR_OK);
         CHECK(rank >= 1 && rank <= 3);
         EXPECT(gar_result_get_array(result, which, NULL, 0, &full), GAR_OK);

@@ -38,6 +38,7 @@ public final class FitObjective<T: Scalar> {
     struct Problem {
         let target: Tensor<T>
         let inside: Tensor<T>
+        let visibleShare: Float
         let observed: LandmarkObservations?
         let identityStart, expressionStart, identityPrecision, expressionStartPrecision, expressionPrecision: [T]
         let boundedExpression: Bool
@@ -90,7 +91,7 @@ public final class FitObjective<T: Scalar> {
         }
         let ni = head.head.identityCount, ne = head.head.expressionCount
         self.problem = Problem(
-            target: target, inside: inside, observed: problem.landmarks,
+            target: target, inside: inside, visibleShare: problem.visibleShare, observed: problem.landmarks,
             identityStart: filled(problem.identityCentre.isEmpty ? problem.start.identity : problem.identityCentre, ni, 0),
             expressionStart: filled(problem.expressionCentre.isEmpty ? problem.start.expression : problem.expressionCentre, ne, 0),
             identityPrecision: filled(problem.identityPrecision, ni, 1),
@@ -202,14 +203,14 @@ public final class FitObjective<T: Scalar> {
             t.photometric = Double(
                 photometric.evaluate(
                     image: picture.image.pointer, target: target.pointer, weights: faceMask.weights.pointer,
-                    factor: T(w.photometric), gradient: dImage.pointer))
+                    factor: T(problem.visibleShare * w.photometric), gradient: dImage.pointer))
         }
         if w.perceptual > 0, let perceptual {
             let n = picture.size * picture.size
             takeFeatures(perceptual)
             maskKernel(picture.image.pointer, inside.pointer, n, masked.pointer)
             dMasked.fill(0)
-            let factor = T(w.perceptual)
+            let factor = T(problem.visibleShare * w.perceptual)
             t.perceptual = Double(
                 factor * perceptual(masked.pointer, scale: factor, dPicture: dMasked.pointer, workspace: featureWorkspace))
             maskAddKernel(dMasked.pointer, inside.pointer, n, dImage.pointer)

@@ -11,7 +11,7 @@ extension ReconstructionResult {
             ("kind", .string("reconstruction")), ("version", .number(1)),
             ("renderer", .string(renderer.rawValue)), ("start", .string(start.rawValue)),
             ("photo", .object([("width", .number(Double(photoWidth))), ("height", .number(Double(photoHeight)))])),
-            ("face_probability", .number(faceProbability)),
+            ("face_probability", .number(faceProbability)), ("covered_share", .number(coveredShare)),
         ]
         if let box {
             members.append(

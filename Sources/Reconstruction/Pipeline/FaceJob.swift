@@ -22,6 +22,9 @@ struct FaceJob {
     private var history: [FitRecord] = []
     private var outcomes: [StageOutcome] = []
     private var picture: [Float] = []
+    /// What covers the face, which no renderer is asked to draw; looked for before the first stage that looks at the picture.
+    private var covering: FaceCovering?
+    private var hasLookedForCovering = false
 
     /// Side of the crop that the fit works on.
     private var size: Int { models.gar?.configuration.size ?? 128 }
@@ -87,9 +90,16 @@ struct FaceJob {
         state.noise = saved.noise
     }
 
+    private mutating func lookForCovering() throws {
+        if hasLookedForCovering { return }
+        covering = try FaceCovering(models.inverse, photo, frame: frame)
+        hasLookedForCovering = true
+    }
+
     /// Runs stages in the present frame.
     mutating func run(_ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void) throws {
         if renderer == .gar { try follow() }
+        if renderer != .none { try lookForCovering() }
         let fitter = try Fitter(models: models.fit, renderer: renderer, problem: problem(renderer, moves: !stages.isEmpty))
         take(try Self.reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) })
         if renderer == .gar { try follow() }
@@ -99,7 +109,10 @@ struct FaceJob {
     static func run(
         together jobs: inout [FaceJob], _ stages: [FitStage], _ renderer: FitRenderer, _ report: (Float, String) throws -> Void
     ) throws {
-        if renderer == .gar { for k in jobs.indices { try jobs[k].follow() } }
+        for k in jobs.indices {
+            if renderer == .gar { try jobs[k].follow() }
+            if renderer != .none { try jobs[k].lookForCovering() }
+        }
         let fitter = try JointFitter(models: jobs[0].models.fit, renderer: renderer, problems: jobs.map { $0.problem(renderer) })
         let results = try reporting(report) { try fitter.run(FitSchedule(stages: stages), progress: $0) }
         for (k, result) in results.enumerated() {
@@ -167,6 +180,7 @@ struct FaceJob {
         let picture = renderer == .none ? nil : crop(size)
         var problem = FitProblem(
             target: picture?.target.array ?? [], inside: picture?.inside.array ?? [], landmarks: observations(), start: state)
+        problem.visibleShare = 1 - (covering?.share ?? 0)
         // Beliefs stay those of the inverse network, whatever the stages before have moved.
         problem.identityCentre = believed.identity
         problem.expressionCentre = believed.expression
@@ -205,6 +219,7 @@ struct FaceJob {
     private func crop(_ side: Int) -> (target: Tensor<Float>, inside: Tensor<Float>) {
         let target = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
         warp(photo, frame, into: target, mask: inside)
+        covering?.exclude(from: inside, of: frame)
         return (target, inside)
     }
 
@@ -215,6 +230,7 @@ struct FaceJob {
         var wide = frame
         wide.size *= Double(side) / Double(2 * size)
         warp(photo, wide, into: rgb, mask: inside)
+        covering?.exclude(from: inside, of: wide)
         return PhotoSurroundings(values: rgb.array + inside.array, side: side)
     }
 

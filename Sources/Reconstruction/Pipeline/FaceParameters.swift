@@ -76,6 +76,10 @@ extension ReconstructionResult {
         let sight = LineOfSight(
             models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo,
             renderer: renderer)
+        // The head upright and centred, as the network wants it.
+        let upright = frame.composed(
+            roll: pose.roll, logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
+        let covering = isOfPhoto ? try FaceCovering(models.inverse, photo, frame: upright) : nil
         let side = max(models.gar?.configuration.size ?? 128, 128)
         let crop = Tensor<Float>([3, side, side])
         warp(photo, frame, into: crop)
@@ -84,7 +88,7 @@ extension ReconstructionResult {
             faceProbability: faceProbability, frame: frame, alignedFrame: aligned, pose: pose, identity: p.identity,
             expression: p.expression, expressionNames: head.expressionNames, wPlus: p.wPlus, wRows: p.wRows, noise: p.noise,
             camera: camera, landmarks: contour.pixels, staticLandmarks: fixed.pixels, landmarks3D: fixed.points,
-            posed: shaped.rotated(rotation), neutral: neutral, sight: sight, isOfPhoto: isOfPhoto,
+            posed: shaped.rotated(rotation), neutral: neutral, sight: sight, covering: covering, isOfPhoto: isOfPhoto,
             render: picture.isEmpty ? nil : try rgbImage(square: picture),
             crop: try rgbImage(planes: crop.array, width: side, height: side), history: history, stages: stages, timing: timing)
     }

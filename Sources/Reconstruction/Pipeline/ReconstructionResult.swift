@@ -45,6 +45,8 @@ public struct ReconstructionResult: Sendable {
     public let posed, neutral: Mesh
     /// Where the photo shows the irises; nil where nothing of the eyes can be one.
     let sight: LineOfSight?
+    /// Where something covers the face in the photo; nil where nothing does.
+    public let covering: FaceCovering?
     /// False where the photo is made up, around the render of saved parameters.
     let isOfPhoto: Bool
 

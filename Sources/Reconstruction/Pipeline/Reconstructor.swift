@@ -129,6 +129,8 @@ public final class Reconstructor {
 
     /// The detector's least probability of a face that lies on its side: these searches are three more chances to err.
     private static let turnedFace = 0.8
+    /// Its least probability of one of which much is covered, and what the inverse network has to say to that.
+    private static let doubtfulFace = 0.1, sureFace = 0.99
     /// Below the first mean brightness of its pixels, of 255, a photo is looked at again at the second one.
     private static let dim = 80.0, lit = 110.0
 
@@ -178,7 +180,9 @@ public final class Reconstructor {
             return [try aligned(bestFrame(photo, rectangle), .box, passes: options.alignmentPasses + 1)]
         }
         // In the photo, or in a smaller copy of it, turned.
-        func searched(_ detection: FaceDetectorOptions, turnedFrom small: RGBImage? = nil, quarters: Int = 0) throws -> [Place] {
+        func searched(
+            _ detection: FaceDetectorOptions, least: Double = options.leastFaceProbability, turnedFrom small: RGBImage? = nil, quarters: Int = 0
+        ) throws -> [Place] {
             var detection = detection
             detection.maximumCount = min(detection.maximumCount, max(8, 2 * options.maximumFaces))
             var places: [Place] = []
@@ -191,7 +195,7 @@ public final class Reconstructor {
             }
             for box in boxes {
                 let place = try aligned(box.similarity, .detector, passes: options.alignmentPasses, box: box)
-                if probability(place.estimate.faceLogit) >= options.leastFaceProbability { places.append(place) }
+                if probability(place.estimate.faceLogit) >= least { places.append(place) }
             }
             return Array(distinct(places, in: photo).prefix(options.maximumFaces))
         }
@@ -207,6 +211,13 @@ public final class Reconstructor {
             var detection = options.detector
             detection.minimumSize = tiny
             places = try searched(detection)
+        }
+        // Half covered, a face is a doubtful one for the detector; the inverse network knows it by the rest.
+        if places.isEmpty, options.detector.threshold == nil {
+            var detection = options.detector
+            detection.threshold = Self.doubtfulFace
+            detection.keepsNested = true
+            places = try searched(detection, least: max(options.leastFaceProbability, Self.sureFace))
         }
         // On its sides first: so are photos of phones that have lost their EXIF.
         var turned = options.detector

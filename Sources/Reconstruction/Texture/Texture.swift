@@ -62,6 +62,7 @@ public struct Texture: Sendable {
         let side = max(64, min(side, Int((1.5 * frame.size).rounded(.up))))
         let crop = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
         warp(photo, frame, into: crop, mask: inside)
+        result.covering?.exclude(from: inside, of: frame)
         let mesh = result.posed
         return SurfaceView(
             planes: crop.array, side: side, inside: inside.array, ndc: result.camera.ndc(result.shaped.vertices, in: frame),

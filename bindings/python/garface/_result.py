@@ -173,6 +173,17 @@ class Result(Owned):
         return self._array("PART_MAP")
 
     @functools.cached_property
+    def covered_map(self) -> np.ndarray:
+        """(h, w) 0 to 1: how far something else (a hand, a mask, sunglasses) covers what each pixel of `depth_map` shows of the head;
+        0 beside it. What is covered is neither fitted nor painted on the texture: the renderer says what is below."""
+        return self._array("COVERED_MAP")
+
+    @property
+    def covered_share(self) -> float:
+        """How much of the face something else covers, 0 to 1, by area in the photo."""
+        return float(self.parameters["covered_share"])
+
+    @functools.cached_property
     def colours(self) -> np.ndarray:
         """(V, 3) red, green, blue, 0 to 1 (sRGB): the texture at the vertices."""
         return self._array("COLOURS")

@@ -17,6 +17,7 @@ MEASUREMENTS = {
     "obedience": "is the face where the geometry says?",
     "annotation_offset": "where people mark the 68 points on the head model",
     "separation": "does z leave the geometry alone?",
+    "covered": "test portraits with things drawn over them",
     "portraits": "inversion of test portraits",
 }
 

@@ -9,6 +9,7 @@ PROGRAMS = {
     "train-gar": ("train_gar", "train the renderer"),
     "train-obedience": ("train_obedience", "teach a trained renderer to follow the mesh"),
     "train-inverse": ("train_inverse", "train the inverse network"),
+    "train-covering": ("train_covering", "train the network that sees what covers a face"),
     "export": ("export", "checkpoints to weight files"),
     "turned": ("turned", "portraits turned, reshaped and re-expressed"),
     "renders": ("renders", "renders of a trained renderer with known parameters"),

@@ -1,6 +1,6 @@
-"""The two compact convolutional networks: inverse network and face detector.
+"""The compact convolutional networks: inverse network, face detector, covering network.
 
-Both are one sequence of 3x3 convolutions (padding 1, stride 1 or 2, leaky ReLU 0.2). While training every
+Each begins with one sequence of 3x3 convolutions (padding 1, stride 1 or 2, leaky ReLU 0.2). While training every
 convolution and hidden linear layer carries batch normalisation; `folded` merges it into the weights, so that a
 weight file holds plain layers only.
 """
@@ -36,7 +36,7 @@ INVERSE_SIZE = 96
 INVERSE_TRUNK = (576, 384)
 INVERSE_HEADS = {"identity": 80, "expression": 55, "pose": 6, "landmarks": 136, "landmark_log_sigma": 68, "face": 1}
 
-CLOSE_UP_PREFIX = "close_up."      # of its tensors in an inverse network's file
+PARTS = {"close_up": "close-up-network", "covering": "covering-network"}      # that an inverse network's file may hold, too
 
 DETECTOR_LAYERS = (
     ConvSpec(12, 2), ConvSpec(16, 1),                             # 1/2
@@ -218,6 +218,65 @@ class FaceDetector(nn.Module):
                 "threshold": 0.5}
 
 
+COVERING_LAYERS = (
+    ConvSpec(16, 2, True),                                          # 56 x 56
+    ConvSpec(32, 2), ConvSpec(32, 1, True),                         # 28 x 28
+    ConvSpec(64, 2), ConvSpec(64, 1, True),                         # 14 x 14
+    ConvSpec(96, 2), ConvSpec(96, 1), ConvSpec(96, 1),              # 7 x 7
+)
+
+
+class CoveringNetwork(nn.Module):
+    """A close-up of a face -> log-odds that something covers it, [B,1,s,s], s the side of the first level.
+
+    A U-Net: the last map is enlarged (each pixel to 2 x 2), joined with the level of that size and convolved, down to the first level.
+    """
+
+    def __init__(self, specs=COVERING_LAYERS, size=112, field=WHOLE):
+        super().__init__()
+        self.size, self.field = size, field
+        self.stack = ConvStack(specs)
+        widths = [s.out for s in specs if s.level][::-1]
+        below = [specs[-1].out] + widths[:-1]
+        self.joins = nn.ModuleList(nn.Conv2d(b + w, w, 3, 1, 1, bias=False) for b, w in zip(below, widths))
+        self.norms = nn.ModuleList(BatchNorm2d(w) for w in widths)
+        self.last = nn.Conv2d(widths[-1], 1, 3, 1, 1)
+        nn.init.constant_(self.last.bias, -2.0)
+
+    def forward(self, x):
+        levels, y = self.stack(x)
+        for level, join, norm in zip(levels[::-1], self.joins, self.norms):
+            y = torch.cat([F.interpolate(y, scale_factor=2, mode="nearest"), level], 1)
+            y = F.leaky_relu(norm(join(y)), SLOPE)
+        return self.last(y)
+
+    def checkpoint(self):
+        """What `load_covering` needs to make this network again."""
+        return {"network": self.state_dict(), "layers": [list(astuple(s)) for s in self.stack.specs], "size": self.size,
+                "field": list(astuple(self.field))}
+
+    def folded(self):
+        tensors = self.stack.folded()
+        for i, (join, norm) in enumerate(zip(self.joins, self.norms)):
+            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            tensors[f"joins.{i}.weight"] = join.weight * gain[:, None, None, None]
+            tensors[f"joins.{i}.bias"] = norm.bias - norm.running_mean * gain
+        tensors["last.weight"], tensors["last.bias"] = self.last.weight, self.last.bias
+        return tensors
+
+    def description(self):
+        return {"kind": "covering-network", "version": 1, "input_size": self.size, "field": asdict(self.field), "leaky_slope": SLOPE,
+                "layers": self.stack.description()}
+
+
+def load_covering(path):
+    """The `CoveringNetwork` of a checkpoint."""
+    state = runs.read(path, ("network", "layers", "size", "field"), "the ema.pt of train-covering")
+    network = CoveringNetwork([ConvSpec(*s) for s in state["layers"]], int(state["size"]), Field(*state["field"]))
+    network.load_state_dict(state["network"])
+    return network
+
+
 class PlainNetwork:
     """The network as a weight file states it, run without normalisation layers: what the library computes."""
 
@@ -229,12 +288,14 @@ class PlainNetwork:
     def field(self):
         return Field(**self.description.get("field", {}))
 
+    def part(self, name):
+        """The network of that name (see PARTS) in the same file, or None."""
+        about = self.description.get(name)
+        return about and PlainNetwork({k.removeprefix(name + "."): v for k, v in self.tensors.items() if k.startswith(name + ".")}, about)
+
     @property
     def close_up(self):
-        """The close-up network in the same file, or None."""
-        about = self.description.get("close_up")
-        return about and PlainNetwork({k.removeprefix(CLOSE_UP_PREFIX): v for k, v in self.tensors.items()
-                                       if k.startswith(CLOSE_UP_PREFIX)}, about)
+        return self.part("close_up")
 
     def levels(self, x):
         t, slope, levels = self.tensors, self.description["leaky_slope"], []
@@ -256,5 +317,11 @@ class PlainNetwork:
         t = self.tensors
         if self.description["kind"] == "face-detector":
             return F.conv2d(self.levels(x)[1], t["heads.cell.0.weight"], t["heads.cell.0.bias"])
+        if self.description["kind"] == "covering-network":
+            levels, y = self.levels(x)
+            for i, level in enumerate(levels[::-1]):
+                y = torch.cat([F.interpolate(y, scale_factor=2, mode="nearest"), level], 1)
+                y = F.leaky_relu(F.conv2d(y, t[f"joins.{i}.weight"], t[f"joins.{i}.bias"], 1, 1), self.description["leaky_slope"])
+            return F.conv2d(y, t["last.weight"], t["last.bias"], 1, 1)
         y = self.hidden(x)
         return {n: F.linear(y, t[f"heads.{n}.0.weight"], t[f"heads.{n}.0.bias"]) for n in self.description["heads"]}

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from . import runs
-from .convnets import CLOSE_UP_PREFIX, FaceDetector, PlainNetwork, load_inverse
+from .convnets import PARTS, FaceDetector, PlainNetwork, load_covering, load_inverse
 from .data import WHOLE, warped
 from .networks import load_gar, read_weight_file
 from .normals import HeadModel
@@ -38,7 +38,7 @@ def save_network(network, path, dtype=torch.float16, **extra):
 
 def load_network(path, *kinds):
     """Read a file written by `save_network` as a `PlainNetwork`; ValueError unless it is of one of the kinds (default: any)."""
-    return PlainNetwork(*read_weight_file(path, *kinds or ("inverse-network", "close-up-network", "face-detector")))
+    return PlainNetwork(*read_weight_file(path, *kinds or ("inverse-network", "close-up-network", "face-detector", "covering-network")))
 
 
 def write_cases(path, out):
@@ -60,6 +60,8 @@ def write_cases(path, out):
             loss = (network.levels(leaf)[0][level] - targets[level]).square().sum()
             loss.backward()
             data[f"feature_loss.{level}"], data[f"feature_gradient.{level}"] = loss.detach()[None], leaf.grad
+    elif network.description["kind"] == "covering-network":
+        data["output"] = output
     else:
         data["output.cell"] = output
     note = "feature_loss.k = sum((level_k(input) - level_k(other_input))^2), levels counted from 0; gradient to input"
@@ -100,24 +102,29 @@ def deviations(network, renders, head):
             for k, v in found.items()}
 
 
-def with_close_up(network, close_up):
-    """(tensors, description) of an inverse network's file that holds a close-up network, too; both are `PlainNetwork`s."""
-    tensors = {k: v for k, v in network.tensors.items() if not k.startswith(CLOSE_UP_PREFIX)}
-    about = {k: v for k, v in network.description.items() if not k.endswith("_deviation")}      # those of one are not the mean's
-    return tensors | {CLOSE_UP_PREFIX + k: v for k, v in close_up.tensors.items()}, about | {"close_up": close_up.description}
+def with_part(network, name, other):
+    """The `PlainNetwork` of an inverse network's file that holds another network, too, under that name."""
+    tensors = {k: v for k, v in network.tensors.items() if not k.startswith(name + ".")}
+    about = dict(network.description)
+    if name == "close_up":      # the deviations of one are not the mean's
+        about = {k: v for k, v in about.items() if not k.endswith("_deviation")}
+    return PlainNetwork(tensors | {f"{name}.{k}": v for k, v in other.tensors.items()}, about | {name: other.description})
 
 
-def export_inverse(checkpoint, out, renders=None, head=None, close_up=None):
+def export_inverse(checkpoint, out, renders=None, head=None, close_up=None, covering=None):
     if checkpoint.endswith(".safetensors"):
-        network = load_network(checkpoint, "inverse-network", *[] if close_up else ["close-up-network"])
+        network = load_network(checkpoint, "inverse-network", *[] if close_up or covering else ["close-up-network"])
     else:
         trained = load_inverse(checkpoint).eval()
         with torch.no_grad():
             network = PlainNetwork(trained.folded(), trained.description())
-    if close_up:
+    parts = {"close_up": close_up, "covering": covering}
+    for name, path in parts.items():
+        if not path:
+            continue
         if network.field != WHOLE:
             raise ValueError(f"{checkpoint}: is a close-up itself; expected the network that sees the whole head")
-        network = PlainNetwork(*with_close_up(network, load_network(close_up, "close-up-network")))
+        network = with_part(network, name, load_network(path, PARTS[name]))
     save(network.tensors, network.description | (deviations(network, renders, head) if renders else {}), out)
 
 
@@ -127,9 +134,13 @@ def export_detector(checkpoint, out, threshold):
     save_network(network, out, threshold=threshold)
 
 
+def export_covering(checkpoint, out):
+    save_network(load_covering(checkpoint), out)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("gar", "inverse", "detector"))
+    parser.add_argument("kind", choices=("gar", "inverse", "detector", "covering"))
     parser.add_argument("checkpoint", help="the averaged checkpoint, ema.pt; of an inverse network also a weight file, to give it deviations")
     parser.add_argument("out", help="the .safetensors to write")
     parser.add_argument("--normal-sampling", choices=("area", "point"), default="area", help="how a GAR's normals were sampled")
@@ -138,6 +149,7 @@ def main(argv=None):
                         "there tell the library how far to believe it")
     parser.add_argument("--head", help="head model (.npz) of the renders")
     parser.add_argument("--close-up", help="weight file of a close-up network (of train-inverse --close-up) that joins the inverse network's")
+    parser.add_argument("--covering", help="weight file of a covering network (of train-covering) that joins the inverse network's")
     parser.add_argument("--cases", help="also write inputs, outputs and gradients to compare another implementation with")
     a = parser.parse_args(argv)
     if a.kind == "gar":
@@ -145,7 +157,9 @@ def main(argv=None):
     elif a.kind == "inverse":
         if a.renders and not a.head:
             parser.error("--renders needs --head")
-        export_inverse(a.checkpoint, a.out, a.renders, a.head, a.close_up)
+        export_inverse(a.checkpoint, a.out, a.renders, a.head, a.close_up, a.covering)
+    elif a.kind == "covering":
+        export_covering(a.checkpoint, a.out)
     else:
         export_detector(a.checkpoint, a.out, a.threshold)
     if a.cases and a.kind != "gar":

@@ -1,0 +1,95 @@
+import Glibc
+import Numerics
+
+/// Where something covers a face in its photo.
+public struct FaceCovering: Sendable {
+    /// The square of the photo that was looked at; beyond it nothing is known to cover the face.
+    public let field: Similarity
+    public let side: Int
+    /// [side, side], 0 free to 1 covered.
+    public let values: [Float]
+    /// The same with its edges moved out by two of these pixels, 6 mm: what is better not believed. Beside an edge a photo shows a mixture,
+    /// and shadow; a fit that looks there draws the thing after all, by shape.
+    private let unsure: [Float]
+
+    /// Probabilities between these are something of both; what is likelier than the second is covered for certain.
+    private static let free = 0.35, sure = 0.65
+    /// A share of the square below which what is found is taken for noise.
+    private static let least = 0.004
+
+    /// Nil where nothing covers the face, or where the file has no network that would see it.
+    /// - Parameter frame: the aligned frame, the head upright and centred in it.
+    public init?(_ network: InverseNetwork<Float>, _ photo: RGBImage, frame: Similarity) throws {
+        guard let network = network.covering, network.field.of(frame).isUsable else { return nil }
+        let field = network.field.of(frame)
+        let crop = Tensor<Float>([1, 3, network.inputSize, network.inputSize])
+        warp(photo, field, into: crop)
+        self.init(field: field, side: network.side, logits: try network.run(crop))
+    }
+
+    package init?(field: Similarity, side: Int, logits: [Float]) {
+        self.field = field
+        self.side = side
+        values = logits.map { logit in
+            let p = 1 / (1 + exp(-Double(logit)))
+            return Float(max(0, min(1, (p - Self.free) / (Self.sure - Self.free))))
+        }
+        unsure = Self.widened(Self.widened(values, side), side)
+        guard Double(values.reduce(0, +)) >= Self.least * Double(values.count) else { return nil }
+    }
+
+    /// The largest of 3 x 3.
+    private static func widened(_ values: [Float], _ side: Int) -> [Float] {
+        values.indices.map { k in
+            let x = k % side, y = k / side
+            var most: Float = 0
+            for j in max(0, y - 1)...min(side - 1, y + 1) {
+                for i in max(0, x - 1)...min(side - 1, x + 1) { most = max(most, values[j * side + i]) }
+            }
+            return most
+        }
+    }
+
+    /// How much of what a face takes of the square is better not believed, 0 to 1.
+    public var share: Float {
+        var covered: Float = 0, face: Float = 0
+        let half = Float(side) / 2
+        for j in 0..<side {
+            for i in 0..<side {
+                let x = (Float(i) + 0.5) / half - 1, y = (Float(j) + 0.5) / half - 1
+                guard (x / 0.75) * (x / 0.75) + y * y < 1 else { continue }
+                face += 1
+                covered += unsure[j * side + i]
+            }
+        }
+        return face > 0 ? covered / face : 0
+    }
+
+    /// 0 free to 1 covered, at a place in the photo, pixels.
+    public func value(u: Double, v: Double) -> Float { sample(values, u, v) }
+
+    private func sample(_ values: [Float], _ u: Double, _ v: Double) -> Float {
+        let p = field.ndc(u: u, v: v), half = Double(side) / 2
+        let x = (p.x + 1) * half - 0.5, y = (1 - p.y) * half - 0.5
+        guard x > -0.5, y > -0.5, x < Double(side) - 0.5, y < Double(side) - 0.5 else { return 0 }
+        let cx = max(0, min(Double(side - 1), x)), cy = max(0, min(Double(side - 1), y))
+        let i = min(side - 2, Int(cx)), j = min(side - 2, Int(cy)), fx = Float(cx - Double(i)), fy = Float(cy - Double(j))
+        let at = j * side + i
+        let upper = values[at] + fx * (values[at + 1] - values[at])
+        let lower = values[at + side] + fx * (values[at + side + 1] - values[at + side])
+        return upper + fy * (lower - upper)
+    }
+
+    /// Takes what is better not believed out of a mask [n, n] of a square of the photo.
+    public func exclude(from mask: Tensor<Float>, of square: Similarity) {
+        let n = mask.shape.last ?? 0
+        precondition(mask.count == n * n)
+        let pitch = 2 / Double(max(1, n))
+        for j in 0..<n {
+            for i in 0..<n {
+                let p = square.photo(x: (Double(i) + 0.5) * pitch - 1, y: 1 - (Double(j) + 0.5) * pitch)
+                mask.pointer[j * n + i] *= 1 - sample(unsure, p.u, p.v)
+            }
+        }
+    }
+}

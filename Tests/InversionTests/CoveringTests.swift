@@ -1,0 +1,111 @@
+import Glibc
+import Inversion
+import Numerics
+import Testing
+
+@Suite struct CoveringTests {
+    private static let file = "covering.random.safetensors"
+
+    /// Against PyTorch, from the same weights.
+    @Test(arguments: ConvolutionPath.available)
+    func agrees(path: ConvolutionPath) throws {
+        let network = try #require(try InverseNetwork<Float>(file: resource(Self.file), path: path).covering)
+        let cases = try resource("covering.random.cases.safetensors")
+        let expected: Tensor<Double> = try cases.tensor("output")
+        #expect(network.side == 12 && expected.shape == [1, 1, 12, 12])
+        let found = try network.run(cases.tensor("input"))
+        #expect(relativeError(found.map { Double($0) }, expected.array) < 1e-4)
+        let exact = try #require(try InverseNetwork<Double>(file: resource(Self.file), path: .gemm).covering)
+        #expect(relativeError(try exact.run(cases.tensor("input")), expected.array) < 1e-5)
+        #expect(errorKind { _ = try network.run(Tensor([1, 3, 12, 12])) } == .invalidArgument)
+    }
+
+    @Test func refusesWrongFiles() throws {
+        func kind(_ from: String, _ to: String, drop: String? = nil) throws -> GarfaceError.Kind? {
+            let file = try altered(
+                Self.file,
+                metadata: { text in
+                    guard let range = text.ranges(of: from).last else {
+                        Issue.record("metadata has no \(from)")
+                        return text
+                    }
+                    return text.replacingCharacters(in: range, with: to)
+                }, drop: drop)
+            return errorKind { _ = try InverseNetwork<Float>(file: file) }
+        }
+        #expect(try kind("\"version\": 1", "\"version\": 1") == nil)
+        #expect(try kind("\"half\": 0.7", "\"half\": 0") == .malformedFile)
+        #expect(try kind("covering-network", "close-up-network") == .wrongModelKind)
+        #expect(try kind("\"version\": 1", "\"version\": 2") == .wrongModelKind)
+        // Not all levels fit upon each other then.
+        #expect(try kind("\"input_size\": 24", "\"input_size\": 26") == .malformedFile)
+        #expect(try kind("\"input_size\": 24", "\"input_size\": 4") == .malformedFile)
+        #expect(try kind("\"out\": 7, \"stride\": 1", "\"out\": 7, \"stride\": 2") == .malformedFile)
+        for name in ["joins.0.weight", "joins.1.bias", "last.weight", "last.bias", "layers.2.bias"] {
+            #expect(try kind("\"version\": 1", "\"version\": 1", drop: "covering." + name) == .malformedFile)
+        }
+    }
+
+    private let field = Similarity(centreX: 50, centreY: 40, size: 40, roll: 0)
+
+    private func covering(_ logit: (Int, Int) -> Float) -> FaceCovering? {
+        FaceCovering(field: field, side: 8, logits: (0..<64).map { logit($0 % 8, $0 / 8) })
+    }
+
+    /// Cells of 5 pixels; between their centres linear, beyond the square nothing.
+    @Test func placesInThePhoto() throws {
+        let left = try #require(covering { x, _ in x < 4 ? 9 : -9 })
+        #expect(left.value(u: 35, v: 40) == 1 && left.value(u: 65, v: 40) == 0)
+        #expect(abs(left.value(u: 50, v: 30) - 0.5) < 1e-5)
+        #expect(abs(left.value(u: 51, v: 55) - 0.3) < 1e-5)
+        #expect(left.value(u: 29.9, v: 40) == 0 && left.value(u: 30.1, v: 40) == 1)
+        #expect(left.value(u: 35, v: 19.9) == 0 && left.value(u: 35, v: 60.1) == 0 && left.value(u: .nan, v: 40) == 0)
+        let top = try #require(covering { _, y in y < 4 ? 9 : -9 })
+        #expect(top.value(u: 50, v: 25) == 1 && top.value(u: 50, v: 55) == 0)
+    }
+
+    @Test func turnsWithTheFrame() throws {
+        // A quarter turn counter-clockwise in the picture: what was at the left is below.
+        let turned = Similarity(centreX: 50, centreY: 40, size: 40, roll: .pi / 2)
+        let below = try #require(FaceCovering(field: turned, side: 8, logits: (0..<64).map { $0 % 8 < 4 ? 9 : -9 }))
+        #expect(below.value(u: 50, v: 55) == 1 && below.value(u: 50, v: 25) == 0)
+    }
+
+    /// Doubt in the middle, and too little to count.
+    @Test func noiseIsNothing() throws {
+        #expect(covering { _, _ in -9 } == nil)
+        #expect(covering { _, _ in -1 } == nil)
+        #expect(try #require(covering { _, _ in 0 }).values.allSatisfy { abs($0 - 0.5) < 1e-6 })
+        #expect(covering { x, y in x == 3 && y == 3 ? 9 : -9 } != nil)
+        #expect(covering { x, y in x == 3 && y == 3 ? -0.6 : -9 } == nil)
+    }
+
+    @Test func leavesTheRestOfAMask() throws {
+        let left = try #require(covering { x, _ in x < 4 ? 9 : -9 })
+        let mask = Tensor<Float>([4, 4], [Float](repeating: 0.8, count: 16))
+        // Twice as wide as what was looked at: its outer columns are beyond it.
+        left.exclude(from: mask, of: Similarity(centreX: 50, centreY: 40, size: 80, roll: 0))
+        for j in 0..<4 {
+            let inField = j == 1 || j == 2
+            for i in 0..<4 { #expect(abs(mask.pointer[4 * j + i] - (inField && i == 1 ? 0 : 0.8)) < 1e-6, "\(i) \(j)") }
+        }
+    }
+
+    /// A photo goes in, cut to the field; a file without such a network sees nothing.
+    @Test func readsPhotos() throws {
+        let photo = try RGBImage(width: 160, height: 120, pixels: (0..<160 * 120 * 3).map { UInt8(truncatingIfNeeded: $0 &* 37 / 11) })
+        let inverse = try InverseNetwork<Float>(file: resource(Self.file))
+        let network = try #require(inverse.covering)
+        let frame = Similarity(centreX: 70, centreY: 60, size: 90, roll: 0.2)
+        let crop = Tensor<Float>([1, 3, 24, 24])
+        warp(photo, network.field.of(frame), into: crop)
+        let logits = try network.run(crop)
+        if let seen = try FaceCovering(inverse, photo, frame: frame) {
+            #expect(seen.field == network.field.of(frame) && seen.side == 12)
+            for (value, logit) in zip(seen.values, logits) { #expect((value > 0.5) == (logit > 0) || abs(logit) < 1e-3) }
+        } else {
+            #expect(logits.allSatisfy { $0 < 0 })
+        }
+        #expect(try FaceCovering(InverseNetwork<Float>(file: resource("inverse.random.safetensors")), photo, frame: frame) == nil)
+    }
+}
