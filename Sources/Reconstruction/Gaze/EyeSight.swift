@@ -28,8 +28,10 @@ struct EyeSight {
     /// - Parameters:
     ///   - centres: of the eyeballs.
     ///   - shape: [V,3] in the head's axes, and the head's triangles.
+    ///   - covering: what covers the face in the photo.
     static func all(
-        _ eyeballs: [Eyeball], centres: [SIMD3<Float>], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage
+        _ eyeballs: [Eyeball], centres: [SIMD3<Float>], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage,
+        covering: FaceCovering?
     ) -> [EyeSight] {
         let none = [EyeSight](repeating: EyeSight(), count: eyeballs.count)
         guard let first = centres.first else { return none }
@@ -42,6 +44,7 @@ struct EyeSight {
 
         let crop = Tensor<Float>([3, side, side]), inside = Tensor<Float>([side, side])
         warp(photo, frame, into: crop, mask: inside)
+        covering?.exclude(from: inside, of: frame)
         let buffer = RasterBuffer<Float>(width: side, height: side)
         rasterize(
             vertices: camera.ndc(shape, in: frame), vertexCount: shape.count / 3, triangles: triangles, into: buffer)

@@ -44,25 +44,19 @@ struct LineOfSight: Sendable {
 
     /// - Parameters:
     ///   - eyeballs: of the head, which in its own axes has this shape [V,3].
+    ///   - covering: what covers the face in the photo.
     ///   - renderer: by which it was fitted.
     /// - Returns: nil where nothing in the eyes can be an iris.
     init?(
         _ eyeballs: [Eyeball], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage,
-        renderer: ReconstructionRenderer
+        covering: FaceCovering? = nil, renderer: ReconstructionRenderer
     ) {
-        let level = Self.level(renderer)
         let spheres = eyeballs.map { $0.sphere(shape) }
         let sights = EyeSight.all(
-            eyeballs, centres: spheres.map(\.centre), shape: shape, triangles: triangles, camera: camera, photo: photo)
+            eyeballs, centres: spheres.map(\.centre), shape: shape, triangles: triangles, camera: camera, photo: photo, covering: covering)
         let total = Float(sights.reduce(0) { $0 + $1.count })
         guard total > 0 else { return nil }
-        // The eyes' own side, of the line between them.
-        let middle = spheres.reduce(Float(0)) { $0 + $1.centre.x } / Float(spheres.count)
-        let sides = spheres.map { $0.centre.x > middle ? Float(1) : $0.centre.x < middle ? -1 : 0 }
-        func axis(_ e: Int, _ t: EyeTurn) -> SIMD3<Float> {
-            let yaw = t.yaw + Self.outward * sides[e], pitch = t.pitch + level
-            return SIMD3(sinf(yaw) * cosf(pitch), sinf(pitch), cosf(yaw) * cosf(pitch))
-        }
+        let axis = Self.axes(spheres.map(\.centre), renderer)
         func match(_ t: EyeTurn) -> Float {
             sights.indices.reduce(0) { $0 + Float(sights[$1].count) * sights[$1].match(axis($1, t)) } / total
         }
@@ -103,6 +97,23 @@ struct LineOfSight: Sendable {
         let isWithin = abs(best.yaw) < 0.99 * Self.aside && best.pitch < 0.99 * Self.up && best.pitch > -0.99 * Self.down
         isSure = isWithin && found > Self.sure && sights.count > 1 && sights.allSatisfy { $0.count > Self.pixels }
             && zip(sights, axes).allSatisfy { $0.shows($1, contrast: Self.contrast) } && (differences.max() ?? 0) < Self.agreement
+    }
+
+    /// The axes of eyeballs that look straight ahead.
+    static func straightAhead(_ eyeballs: [Eyeball], shape: [Float], _ renderer: ReconstructionRenderer) -> [SIMD3<Float>] {
+        let axis = axes(eyeballs.map { $0.sphere(shape).centre }, renderer)
+        return eyeballs.indices.map { axis($0, EyeTurn(yaw: 0, pitch: 0)) }
+    }
+
+    /// The axis of an eyeball, of several with these centres, that is turned by so much.
+    private static func axes(_ centres: [SIMD3<Float>], _ renderer: ReconstructionRenderer) -> (Int, EyeTurn) -> SIMD3<Float> {
+        // The eyes' own side, of the line between them.
+        let middle = centres.reduce(Float(0)) { $0 + $1.x } / Float(max(1, centres.count)), level = level(renderer)
+        let sides = centres.map { $0.x > middle ? Float(1) : $0.x < middle ? -1 : 0 }
+        return { e, turn in
+            let yaw = turn.yaw + outward * sides[e], pitch = turn.pitch + level
+            return SIMD3(sinf(yaw) * cosf(pitch), sinf(pitch), cosf(yaw) * cosf(pitch))
+        }
     }
 
     private static func radians(_ degrees: Float) -> Float { degrees * .pi / 180 }

@@ -73,13 +73,13 @@ extension ReconstructionResult {
         }
         let fixed = project(head.landmarks)
         let contour = project(models.fit.contour.embedding(shaped.vertices, rotation: rotation))
-        let sight = LineOfSight(
-            models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo,
-            renderer: renderer)
         // The head upright and centred, as the network wants it.
         let upright = frame.composed(
             roll: pose.roll, logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
         let covering = isOfPhoto ? try FaceCovering(models.inverse, photo, frame: upright) : nil
+        let sight = LineOfSight(
+            models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo, covering: covering,
+            renderer: renderer)
         let side = max(models.gar?.configuration.size ?? 128, 128)
         let crop = Tensor<Float>([3, side, side])
         warp(photo, frame, into: crop)

@@ -130,7 +130,7 @@ public final class Reconstructor {
     /// The detector's least probability of a face that lies on its side: these searches are three more chances to err.
     private static let turnedFace = 0.8
     /// Its least probability of one of which much is covered, and what the inverse network has to say to that.
-    private static let doubtfulFace = 0.1, sureFace = 0.99
+    private static let doubtfulFace = 0.1, sureFace = 0.994
     /// Below the first mean brightness of its pixels, of 255, a photo is looked at again at the second one.
     private static let dim = 80.0, lit = 110.0
 

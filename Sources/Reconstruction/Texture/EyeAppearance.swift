@@ -2,7 +2,7 @@ import FaceModel
 import Glibc
 
 /// What an eyeball looks like where the photo does not show it: rings of one colour around the line of sight (pupil, iris, white),
-/// whose colours are those of the rings' seen parts, of both eyes together.
+/// whose colours are those of the rings' seen parts, of both eyes together. Eyes of which nothing is seen are brown and look straight ahead.
 struct EyeAppearance {
     /// One eyeball: its line of sight, its vertices' directions from its centre, in the head's own axes, and what the photo shows.
     private struct Eye {
@@ -14,6 +14,11 @@ struct EyeAppearance {
 
         /// Of a direction with the line of sight.
         func angle(_ direction: SIMD3<Float>) -> Float { acosf(max(-1, min(1, (direction * axis).sum()))) }
+    }
+
+    /// What nobody has seen.
+    struct Plain {
+        let white, iris, pupil: SIMD3<Float>
     }
 
     private struct Sample {
@@ -31,19 +36,23 @@ struct EyeAppearance {
     private static let degree = Float.pi / 180
     /// Width of a ring, and how far rings reach.
     private static let width: Float = 3 * degree, reach: Float = 66 * degree
-    /// Iris below, white above.
-    private static let edge: Float = 24 * degree
+    /// Iris below, white above; and the pupil of an eye that is made up.
+    private static let edge: Float = 24 * degree, pupil: Float = 9 * degree
 
     /// - Parameters:
     ///   - shape: [V,3] in the head's own axes.
     ///   - sight: where the irises lie; nil where that cannot be told, as behind dark glasses.
-    ///   - plain: the colour of whites of which nothing is seen.
-    /// - Returns: nil where nothing of any eye is seen.
-    init?(_ eyeballs: [Eyeball], shape: [Float], sight: LineOfSight?, view: SurfaceView, plain: SIMD3<Float>) {
+    ///   - straightAhead: the axes of eyes that look there.
+    ///   - plain: the colours of eyes of which nothing is seen.
+    /// - Returns: nil where there are no eyes.
+    init?(
+        _ eyeballs: [Eyeball], shape: [Float], sight: LineOfSight?, straightAhead: [SIMD3<Float>], view: SurfaceView, plain: Plain
+    ) {
+        if eyeballs.isEmpty { return nil }
         var eyes: [Eye] = [], eyeOf: [Int: Int] = [:]
         for (e, ball) in eyeballs.enumerated() {
             let centre = ball.sphere(shape).centre
-            var eye = Eye(axis: sight?.axes[e] ?? SIMD3(0, 0, 1))
+            var eye = Eye(axis: sight?.axes[e] ?? straightAhead[e])
             for v in ball.vertices {
                 eye.directions[v] = (vertex(v, of: shape) - centre).unit
                 eyeOf[v] = e
@@ -61,10 +70,13 @@ struct EyeAppearance {
         }
         let samples = eyes.flatMap(\.samples)
         let total = samples.reduce(0) { $0 + $1.weight }
-        guard total > 0 else { return nil }
+        guard total > 0 else {
+            (rings, self.eyes, self.eyeOf) = (Self.madeUp(plain), eyes, eyeOf)
+            return
+        }
         // Where no iris can be told (behind glasses, say) an eye goes on in its mean colour.
         let mean = samples.reduce(SIMD3<Float>()) { $0 + $1.weight * $1.colour } / total
-        var rings = sight == nil ? [mean, mean] : Self.colours(samples, plain: plain)
+        var rings = sight == nil ? [mean, mean] : Self.colours(samples, plain: plain.white)
         // A catch-light in a ring, and what lids shade, are not all round.
         rings = rings.indices.map { k in (rings[max(0, k - 1)] + 2 * rings[k] + rings[min(rings.count - 1, k + 1)]) / 4 }
         for e in eyes.indices {
@@ -85,6 +97,13 @@ struct EyeAppearance {
             let c = eyes[e].directions[v[2]]
         else { return nil }
         return Self.ring(rings, eyes[e].angle((w[0] * a + w[1] * b + w[2] * c).unit)) + eyes[e].tint
+    }
+
+    private static func madeUp(_ plain: Plain) -> [SIMD3<Float>] {
+        (0..<Int(reach / width) + 1).map { k in
+            let angle = (Float(k) + 0.5) * width
+            return angle < pupil ? plain.pupil : angle < edge - width / 2 ? plain.iris : plain.white
+        }
     }
 
     /// The middle colour of each ring. Rings of which nothing is seen are as the next one of iris, or of white.

@@ -10,6 +10,9 @@ enum PartColour {
         return nil
     }
 
+    /// Of eyes: the commonest brown.
+    static let iris = SIMD3<Float>(0.30, 0.21, 0.16), pupil = SIMD3<Float>(0.07, 0.06, 0.06)
+
     /// Eyeballs; brows, lashes and lids are named after eyes, too.
     static func isEye(_ part: String) -> Bool {
         let name = part.lowercased()

@@ -26,7 +26,8 @@ public struct Texture: Sendable {
         let seen = try Self.photoView(result, photo, neighbours)
         let rendered = try GARViews.views(result, mesh: shape, neighbours: neighbours)
         let layers = Layers(
-            mesh: mesh, shape: shape.vertices, eyeballs: models.eyeballs, sight: result.sight, mirror: models.mirrorImage, lids: Lids.of(models.head, isSkin: mesh.isSkin),
+            mesh: mesh, shape: shape.vertices, eyeballs: models.eyeballs, sight: result.sight,
+            straightAhead: LineOfSight.straightAhead(models.eyeballs, shape: shape.vertices, result.renderer), mirror: models.mirrorImage, lids: Lids.of(models.head, isSkin: mesh.isSkin),
             neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
 
         let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
@@ -91,7 +92,8 @@ private struct Layers {
     private var eyes: EyeAppearance?
 
     init(
-        mesh: Mesh, shape: [Float], eyeballs: [Eyeball], sight: LineOfSight?, mirror: MirrorImage?, lids: [Float], neighbours: VertexNeighbours, photo: SurfaceView,
+        mesh: Mesh, shape: [Float], eyeballs: [Eyeball], sight: LineOfSight?, straightAhead: [SIMD3<Float>],
+        mirror: MirrorImage?, lids: [Float], neighbours: VertexNeighbours, photo: SurfaceView,
         rendered: [SurfaceView], stiffness: Float
     ) {
         self.photo = photo
@@ -140,7 +142,8 @@ private struct Layers {
             if let colour = own[v] { base[v] = colour * brightness }
         }
         eyes = EyeAppearance(
-            eyeballs, shape: shape, sight: sight, view: photo, plain: (PartColour.of("eye") ?? .zero) * brightness)
+            eyeballs, shape: shape, sight: sight, straightAhead: straightAhead, view: photo,
+            plain: .init(white: (PartColour.of("eye") ?? .zero) * brightness, iris: PartColour.iris * brightness, pupil: PartColour.pupil * brightness))
     }
 
     /// What to add to other colours of the surface: where they and the photo both show it they differ by light and by error; that
