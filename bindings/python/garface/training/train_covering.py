@@ -22,13 +22,13 @@ from .convnets import CoveringNetwork
 from .covers import covered, weights
 from .crops import CLOSE_UP, CROP, FIELDS, PORTRAIT, RENDER, CropMaker
 from .data import load_crops, load_portraits, training_crops, training_portraits, validation_crops
-from .normals import HeadModel
 from .networks import channels_last
+from .normals import HeadModel
 from .photo_effects import extreme_exposure, sharpen, small_face, uneven_light
 from .renders import load_renders
-from .scenes import TRAINING_PICTURES, degrade, package_pictures
+from .scenes import degrade
 from .train_detector import average, to_input
-from .train_inverse import rate_at
+from .train_inverse import backgrounds, rate_at
 
 MIX = {PORTRAIT: 0.45, CROP: 0.3, RENDER: 0.25}
 BARE = 0.33            # share of faces that nothing is drawn over
@@ -75,10 +75,13 @@ def loss_of(logit, mask, weight):
 
 
 def measure(network, held_out, batch=64):
-    """{what: number} of a held-out chunk: overlap over union of what is covered, share of bare pixels that are taken for it."""
+    """({what: number in per cent}, where the network sees something) of a held-out chunk.
+
+    union: overlap over union of what is covered; bare: how much of the bare faces is taken for covered; wrong: how many of them by more
+    than 3 %.
+    """
     network.eval()
     images, mask, weight = held_out
-    both = either = false = free = 0
     found = []
     with torch.no_grad():
         for k in range(0, len(images), batch):
@@ -86,9 +89,9 @@ def measure(network, held_out, batch=64):
     found, true, face = np.concatenate(found), mask > 127, weight > 80
     both, either = (found & true & face).sum(), ((found | true) & face).sum()
     bare = ~true.any((1, 2))
-    false, free = (found & face)[bare].sum(), face[bare].sum()
-    wrong = ((found & face)[bare].sum((1, 2)) > 0.03 * face[bare].sum((1, 2))).mean()
-    return {"union": 100 * both / max(1, either), "bare": 100 * false / max(1, free), "wrong": 100 * wrong}, found
+    false, free = (found & face)[bare].sum((1, 2)), face[bare].sum((1, 2))
+    wrong = (false > 0.03 * free).mean() if bare.any() else 0.0
+    return {"union": 100 * both / max(1, either), "bare": 100 * false.sum() / max(1, free.sum()), "wrong": 100 * wrong}, found
 
 
 def sheet(path, held_out, found, count=48):
@@ -97,14 +100,15 @@ def sheet(path, held_out, found, count=48):
     for picture, true, seen in zip(images[:count], mask, found):
         layers = np.dstack([true, 255 * seen.astype(np.uint8), 0 * true])
         tiles.append(np.hstack([picture, cv2.resize(layers, picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)]))
-    rows = [np.hstack(tiles[k:k + 8]) for k in range(0, len(tiles) - 7, 8)]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 8)
+    rows = [np.hstack(tiles[k:k + 8]) for k in range(0, len(tiles), 8)]
     cv2.imwrite(path, np.vstack(rows)[:, :, ::-1])
 
 
 def faces_of(arguments, head, keep_portraits, keep_crops, renders=None):
     portraits = keep_portraits(load_portraits(arguments.portraits, arguments.cache, CLOSE_UP.portrait_size))
     crops = keep_crops(load_crops(arguments.crops, arguments.cache))
-    return CoveredFaces(CropMaker(portraits, crops, renders, package_pictures(TRAINING_PICTURES), head, CLOSE_UP))
+    return CoveredFaces(CropMaker(portraits, crops, renders, backgrounds(arguments), head, CLOSE_UP))
 
 
 def train(arguments):
@@ -127,8 +131,7 @@ def train(arguments):
     if runs.nothing_to_do(arguments.out, step, arguments.steps):
         return
     rng = np.random.default_rng([arguments.seed, step])
-    pool = [faces.chunk(rng, 4 * arguments.batch) for _ in range(4)]
-    pool = [np.concatenate(v) for v in zip(*pool)]
+    pool = list(faces.chunk(rng, min(arguments.pool, 16 * arguments.batch)))
     written, made, since, sums = 0, 0.0, time.time(), np.zeros(3)
     network.train()
     while True:
@@ -188,6 +191,7 @@ def main(argv=None):
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="folder for checkpoints")
     parser.add_argument("--renders", help="renders of a GAR and views of turned portraits (see renders, turned), files joined by commas")
+    parser.add_argument("--backgrounds", help="folder of pictures without faces; default: those inside scikit-image, -learn")
     parser.add_argument("--steps", type=int, default=10000, help="length of the run; the learning rate falls to zero over it")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
