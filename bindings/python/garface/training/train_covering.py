@@ -9,6 +9,7 @@ learning rate falls to zero over --steps.
 """
 import argparse
 import copy
+import math
 import os
 import time
 
@@ -132,6 +133,7 @@ def train(arguments):
         return
     rng = np.random.default_rng([arguments.seed, step])
     pool = list(faces.chunk(rng, min(arguments.pool, 16 * arguments.batch)))
+    limits = runs.Limits(arguments.out, arguments.steps, math.inf if arguments.minutes is None else arguments.minutes, 1)
     written, made, since, sums = 0, 0.0, time.time(), np.zeros(3)
     network.train()
     while True:
@@ -165,7 +167,7 @@ def train(arguments):
         average(ema, network, min(0.998, step / (step + 20)))
         runs.check_losses({"cross": cross.item(), "overlap": overlap.item()}, step)
         sums += [cross.item(), overlap.item(), 1]
-        done = step >= arguments.steps or os.path.exists(os.path.join(arguments.out, "stop"))
+        done = limits.reached(step)
         if step % arguments.report == 0 or done:
             rate, (cross, overlap) = sums[2] * arguments.batch / (time.time() - since), sums[:2] / sums[2]
             print(f"{step} of {arguments.steps} {rate:.0f}/s cross {cross:.4f} overlap {overlap:.4f}", flush=True)
@@ -193,6 +195,7 @@ def main(argv=None):
     parser.add_argument("--renders", help="renders of a GAR and views of turned portraits (see renders, turned), files joined by commas")
     parser.add_argument("--backgrounds", help="folder of pictures without faces; default: those inside scikit-image, -learn")
     parser.add_argument("--steps", type=int, default=10000, help="length of the run; the learning rate falls to zero over it")
+    parser.add_argument("--minutes", type=float, help="stop and save after so long; the run can be resumed")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--bf16", action="store_true", help="bfloat16, where the processor is quick in it (AVX-512 BF16, AMX)")
