@@ -178,8 +178,9 @@ def sunglasses(rng, picture, points, banked):
     up = np.array([s, -c]) * high * rng.uniform(0, 0.5)
     _capsule(frame, eyes[0] + 0.35 * across + up, eyes[1] - 0.35 * across + up, max(0.5, apart * 0.03))
     colour = rng.uniform(0, 45) + rng.normal(0, 6, 3)
-    if rng.random() < 0.15:      # mirrored
-        filling = banked(rng, picture.shape[0]).astype(np.float64) * rng.uniform(0.4, 1)
+    if rng.random() < 0.3:       # the surroundings in them
+        scene = cv2.GaussianBlur(banked(rng, picture.shape[0]), (0, 0), float(rng.uniform(0.5, 4))).astype(np.float64)
+        filling = scene * rng.uniform(0.2, 1) + colour * (rng.random() < 0.5)
     else:
         y = np.mgrid[:picture.shape[0], :1][0][..., None] / picture.shape[0]
         filling = np.broadcast_to(colour + rng.uniform(0, 90) * y * (rng.random() < 0.5), picture.shape)
@@ -222,6 +223,47 @@ def thing(rng, picture, points, banked):
         _capsule(mask, at - way, at + way * (rng.random() < 0.5), face * rng.uniform(0.03, 0.15))
     return _paste(rng, picture, mask, _fill(rng, picture, mask, banked))
 
+
+def beard(rng, picture, points, banked):
+    """Hair on chin, jaw and lip, which is the face's own: the lips stay."""
+    n = picture.shape[0]
+    jaw, mouth = points[2:15], points[48:60]
+    if rng.random() < 0.35:      # chin alone
+        centre = (points[8] + points[57]) / 2
+        jaw = centre + (points[5:12] - centre) * rng.uniform(0.6, 1.0)
+    high = points[33] + rng.uniform(0.1, 0.9) * (points[51] - points[33])
+    rim = np.array([points[14] * 0.45 + points[54] * 0.55, high, points[2] * 0.45 + points[48] * 0.55])
+    mask = _blank(picture)
+    _polygon(mask, np.concatenate([points[8] + (jaw - points[8]) * rng.uniform(1.0, 1.06), rim]))
+    lips = _blank(picture)
+    _polygon(lips, mouth.mean(0) + (mouth - mouth.mean(0)) * rng.uniform(1.0, 1.25))
+    mask = np.minimum(mask, 255 - lips)
+    soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), float(rng.uniform(1.0, 4.0)))
+    strands = cv2.GaussianBlur(rng.normal(0, 1, (n, n)).astype(np.float32), (0, 0), sigmaX=0.6, sigmaY=float(rng.uniform(0.8, 2.5)))
+    hair = np.array(((45, 35, 28), (25, 22, 20), (110, 70, 40), (150, 85, 45), (150, 145, 140), (215, 212, 208))[rng.integers(6)])
+    hair = hair * np.exp(rng.normal(0, 0.15)) * (1 + rng.uniform(0.1, 0.35) * strands[..., None] / (strands.std() + 1e-6))
+    a = (rng.uniform(0.4, 1.0) * soft * np.clip(1 + 0.3 * strands, 0.3, 1))[..., None]
+    return np.clip(picture * (1 - a) + np.clip(hair, 0, 255) * a + 0.5, 0, 255).astype(np.uint8)
+
+
+def cast_shadow(rng, picture, points, banked):
+    """The shadow of a hat, of hair, of the other half of the head, with an edge more or less soft; or a patch of sun."""
+    face = np.ptp(points[:, 1]) + 1e-3
+    mask, at = _blank(picture), points[rng.integers(68)] + rng.normal(0, 0.1 * face, 2)
+    if rng.random() < 0.5:
+        angle = rng.uniform(0, 2 * np.pi)
+        along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        t = np.linspace(-2, 2, 30)[:, None]
+        edge = at + face * (t * along + 0.1 * rng.uniform(0, 1) * np.sin(t * rng.uniform(1, 6) + rng.uniform(0, 6)) * across)
+        _polygon(mask, np.concatenate([edge, edge[::-1] + 3 * face * across]))
+    else:
+        _polygon(mask, _smooth_outline(rng, at, face * rng.uniform(0.08, 0.5, 2), rng.uniform(0, 3), 0.4))
+    a = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), float(rng.uniform(0.5, 4)))[..., None]
+    gain = rng.uniform(0.2, 0.65, 1) * np.exp(rng.normal(0, 0.06, 3)) if rng.random() < 0.75 else np.full(3, rng.uniform(1.3, 1.9))
+    return np.clip(picture * (1 + (gain - 1) * a) + 0.5, 0, 255).astype(np.uint8)
+
+
+OWN = ((0.12, beard), (0.2, cast_shadow))      # shares of faces; what is no thing before a face, though it looks like one
 
 KINDS = ((0.27, hand), (0.2, cloth_mask), (0.17, sunglasses), (0.1, microphone), (0.26, thing))
 

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 
 from . import curves, runs
-from .convnets import CoveringNetwork
-from .covers import covered, weights
+from .convnets import CoveringNetwork, load_covering
+from .covers import OWN, covered, weights
 from .crops import CLOSE_UP, CROP, FIELDS, PORTRAIT, RENDER, CropMaker
 from .data import load_crops, load_portraits, training_crops, training_portraits, validation_crops
 from .networks import channels_last
@@ -49,6 +49,9 @@ class CoveredFaces:
         picture, row = maker.sample(rng, kind)
         points = maker.field.to_pixels(row[FIELDS["landmarks"]].reshape(68, 2), maker.size)
         mask = np.zeros(picture.shape[:2], np.float32)
+        for share, effect in OWN:
+            if rng.random() < share:
+                picture = effect(rng, picture, points, maker.scenes.banked)
         if rng.random() >= bare:
             picture, mask = covered(rng, picture, points, maker.scenes.banked)
         for share, effect in ((0.15, uneven_light), (0.05, extreme_exposure), (0.14, small_face), (0.06, sharpen)):
@@ -123,6 +126,8 @@ def train(arguments):
     test = faces_of(arguments, head, lambda p: p.subset(np.flatnonzero(p.index % 15 == 7)), validation_crops)
     held_out = test.chunk(np.random.default_rng(7), arguments.held_out, {PORTRAIT: 0.6, CROP: 0.4})
     network = channels_last(CoveringNetwork(size=CLOSE_UP.size, field=CLOSE_UP.field))
+    if arguments.initial:
+        network.load_state_dict(load_covering(arguments.initial).state_dict())
     ema = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=2e-2)
     parts, step = {"network": network, "ema": ema, "optimizer": optimizer}, 0
@@ -193,6 +198,7 @@ def main(argv=None):
     parser.add_argument("--cache", required=True, help="folder for prepared arrays")
     parser.add_argument("--out", required=True, help="folder for checkpoints")
     parser.add_argument("--renders", help="renders of a GAR and views of turned portraits (see renders, turned), files joined by commas")
+    parser.add_argument("--initial", help="checkpoint (ema.pt) whose weights a new run starts from")
     parser.add_argument("--backgrounds", help="folder of pictures without faces; default: those inside scikit-image, -learn")
     parser.add_argument("--steps", type=int, default=10000, help="length of the run; the learning rate falls to zero over it")
     parser.add_argument("--minutes", type=float, help="stop and save after so long; the run can be resumed")
