@@ -32,7 +32,7 @@ seeds() { # reader: its files
         image) ls "$root"/Tests/ReconstructionTests/Resources/images/* ;;
         head) ls "$root"/Tests/fuzz/corpus/head/* ;;
         renderer) echo "$GARFACE_FUZZ_RENDERER" ;;
-        inverse) echo "$GARFACE_FUZZ_INVERSE" "$resources/InversionTests/Resources/close_up.random.safetensors" ;;
+        inverse) echo "$GARFACE_FUZZ_INVERSE" "$resources"/InversionTests/Resources/{close_up,covering}.random.safetensors ;;
         detector) echo "$GARFACE_FUZZ_DETECTOR" ;;
         *) ls "$root/Tests/fuzz/corpus/$1"/* ;;
     esac

@@ -58,6 +58,7 @@ public func garModelsGetJson(
             "inverse_network": .object([
                 ("input_size", .number(Double(models.inverse.inputSize))),
                 ("close_up", models.inverse.closeUp.map { .object([("input_size", .number(Double($0.inputSize)))]) } ?? .null),
+                ("covering", models.inverse.covering.map { .object([("input_size", .number(Double($0.inputSize)))]) } ?? .null),
             ]),
             "face_detector": .object([
                 ("base_size", .number(models.detector.baseSize)), ("threshold", .number(models.detector.threshold)),

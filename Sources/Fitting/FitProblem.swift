@@ -4,7 +4,7 @@ import Numerics
 public struct FitProblem: Sendable {
     /// The photo in the aligned frame, (3, S, S) RGB in [-1, 1], S the renderer's size.
     public var target: [Float]
-    /// 1 where the photo covers the aligned frame, 0 outside it, (S, S).
+    /// 1 where the photo shows the aligned frame, 0 outside it and where something covers the face, (S, S).
     public var inside: [Float]
     /// The photo around the target; with it GAR's head stays in its place, and what it is compared with is taken from here.
     public var surroundings: PhotoSurroundings?

@@ -15,12 +15,18 @@ public final class CoveringNetwork<T: Scalar>: @unchecked Sendable {
     private let joins: [(weights: ConvolutionWeights<T>, bias: Tensor<T>)]
     private let last: (weights: ConvolutionWeights<T>, bias: Tensor<T>)
 
+    /// Numbers in a map: far above any real network's.
+    private static var largestMap: Int { 1 << 24 }
+
     init(_ network: NetworkFile, path: ConvolutionPath) throws {
         inputSize = try network.integer("input_size", 8...1024)
         field = try CloseUpField(network)
         var size = inputSize, sides: [Int] = [], widths: [Int] = []
         for layer in network.layers {
             size = layer.stride == 2 ? (size + 1) / 2 : size
+            guard layer.outputChannels * size * size <= Self.largestMap else {
+                throw GarfaceError(.malformedFile, "\(network.name): maps of \(layer.outputChannels) x \(size) x \(size) are too large")
+            }
             if layer.isLevel {
                 sides.append(size)
                 widths.append(layer.outputChannels)

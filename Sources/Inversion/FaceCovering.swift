@@ -3,17 +3,19 @@ import Numerics
 
 /// Where something covers a face in its photo.
 public struct FaceCovering: Sendable {
-    /// The square of the photo that was looked at; beyond it nothing is known to cover the face.
+    /// The square of the photo that was looked at. Beyond it what reaches its edge is taken to go on.
     public let field: Similarity
     public let side: Int
     /// [side, side], 0 free to 1 covered.
     public let values: [Float]
-    /// The same with its edges moved out by two of these pixels, 6 mm: what is better not believed. Beside an edge a photo shows a mixture,
+    /// The same with its edges moved out by 6 mm: what is better not believed. Beside an edge a photo shows a mixture,
     /// and shadow; a fit that looks there draws the thing after all, by shape.
     private let unsure: [Float]
 
     /// Probabilities between these are something of both; what is likelier than the second is covered for certain.
     private static let free = 0.35, sure = 0.65
+    /// By how much edges are moved out, in NDC of the aligned frame.
+    private static let margin = 0.05
     /// A share of the square below which what is found is taken for noise.
     private static let least = 0.004
 
@@ -22,19 +24,33 @@ public struct FaceCovering: Sendable {
     public init?(_ network: InverseNetwork<Float>, _ photo: RGBImage, frame: Similarity) throws {
         guard let network = network.covering, network.field.of(frame).isUsable else { return nil }
         let field = network.field.of(frame)
-        let crop = Tensor<Float>([1, 3, network.inputSize, network.inputSize])
-        warp(photo, field, into: crop)
-        self.init(field: field, side: network.side, logits: try network.run(crop))
+        let size = network.inputSize, side = network.side
+        let crop = Tensor<Float>([1, 3, size, size]), inside = Tensor<Float>([size, size])
+        warp(photo, field, into: crop, mask: inside)
+        // Beyond its edge the photo is drawn out into streaks, which are no things.
+        var logits = try network.run(crop)
+        for k in logits.indices where inside.pointer[Self.pixel(k, side, size)] < 0.5 {
+            logits[k] = -.greatestFiniteMagnitude
+        }
+        let margin = Int((Self.margin * Double(side) / (2 * network.field.half)).rounded())
+        self.init(field: field, side: side, logits: logits, margin: margin)
     }
 
-    package init?(field: Similarity, side: Int, logits: [Float]) {
+    /// The pixel of a picture of `size` that lies in the middle of the pixel k of one of `side`.
+    private static func pixel(_ k: Int, _ side: Int, _ size: Int) -> Int {
+        let y = min(size - 1, (2 * (k / side) + 1) * size / (2 * side)), x = min(size - 1, (2 * (k % side) + 1) * size / (2 * side))
+        return y * size + x
+    }
+
+    /// - Parameter margin: pixels by which edges are moved out.
+    package init?(field: Similarity, side: Int, logits: [Float], margin: Int) {
         self.field = field
         self.side = side
         values = logits.map { logit in
             let p = 1 / (1 + exp(-Double(logit)))
             return Float(max(0, min(1, (p - Self.free) / (Self.sure - Self.free))))
         }
-        unsure = Self.widened(Self.widened(values, side), side)
+        unsure = (0..<margin).reduce(values) { wider, _ in Self.widened(wider, side) }
         guard Double(values.reduce(0, +)) >= Self.least * Double(values.count) else { return nil }
     }
 
@@ -71,7 +87,7 @@ public struct FaceCovering: Sendable {
     private func sample(_ values: [Float], _ u: Double, _ v: Double) -> Float {
         let p = field.ndc(u: u, v: v), half = Double(side) / 2
         let x = (p.x + 1) * half - 0.5, y = (1 - p.y) * half - 0.5
-        guard x > -0.5, y > -0.5, x < Double(side) - 0.5, y < Double(side) - 0.5 else { return 0 }
+        guard x.isFinite, y.isFinite else { return 0 }
         let cx = max(0, min(Double(side - 1), x)), cy = max(0, min(Double(side - 1), y))
         let i = min(side - 2, Int(cx)), j = min(side - 2, Int(cy)), fx = Float(cx - Double(i)), fy = Float(cy - Double(j))
         let at = j * side + i

@@ -32,6 +32,16 @@ public struct InverseEstimate: Sendable {
         return rows
     }
 
+    /// Shortens rows of the offset that are longer than this.
+    mutating func limitOffset(_ limit: Double) {
+        let latent = wOffset.count / max(1, wRows)
+        for row in 0..<wRows {
+            let range = row * latent..<(row + 1) * latent
+            let length = range.reduce(0) { $0 + wOffset[$1] * wOffset[$1] }.squareRoot()
+            if length > limit { for k in range { wOffset[k] *= limit / length } }
+        }
+    }
+
     /// The mean of two readings of one face: this one, of a crop in `frame`, and another, of a crop in `itsFrame`, which puts the head
     /// upright and centred into `frame` where the two frames differ. Look and certainty that there is a face are the other one's.
     func averaged(in frame: Similarity, with other: InverseEstimate, in itsFrame: Similarity) -> InverseEstimate {
@@ -89,6 +99,9 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
     /// The convolutional part.
     public var features: ConvolutionalNetwork<T> { reader.features }
 
+    /// Length of the longest offset of w that a face has; nil where the file does not say. What hardly shows a face is read as anything.
+    public let wLimit: Double?
+
     private let reader: CropReader<T>
 
     /// The network that the library carries.
@@ -109,6 +122,7 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         expressionCount = try network.headSize("expression")
         identityDeviation = try network.numbers("identity_deviation", count: identityCount, 1e-3...1e3)
         expressionDeviation = try network.numbers("expression_deviation", count: expressionCount, 1e-3...1e3)
+        wLimit = try network.number("w_limit", 1e-3...1e6)
         var heads = InverseEstimate.headSizes(identity: identityCount, expression: expressionCount)
         heads["face"] = 1
         heads["w"] = wRows * latentSize
@@ -129,6 +143,7 @@ public final class InverseNetwork<T: Scalar>: @unchecked Sendable {
         var estimate = InverseEstimate(
             identity: [], expression: [], yaw: 0, pitch: 0, roll: 0, logScale: 0, tx: 0, ty: 0, wOffset: outputs["w", default: []],
             wRows: wRows, landmarks: [], landmarkSigma: [], faceLogit: outputs["face", default: [0]][0])
+        if let wLimit { estimate.limitOffset(wLimit) }
         estimate.takeGeometry(outputs)
         return estimate
     }

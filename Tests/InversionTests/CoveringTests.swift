@@ -49,17 +49,18 @@ import Testing
     private let field = Similarity(centreX: 50, centreY: 40, size: 40, roll: 0)
 
     private func covering(_ logit: (Int, Int) -> Float) -> FaceCovering? {
-        FaceCovering(field: field, side: 8, logits: (0..<64).map { logit($0 % 8, $0 / 8) })
+        FaceCovering(field: field, side: 8, logits: (0..<64).map { logit($0 % 8, $0 / 8) }, margin: 2)
     }
 
-    /// Cells of 5 pixels; between their centres linear, beyond the square nothing.
+    /// Cells of 5 pixels; between their centres linear, beyond the square as at its edge.
     @Test func placesInThePhoto() throws {
         let left = try #require(covering { x, _ in x < 4 ? 9 : -9 })
         #expect(left.value(u: 35, v: 40) == 1 && left.value(u: 65, v: 40) == 0)
         #expect(abs(left.value(u: 50, v: 30) - 0.5) < 1e-5)
         #expect(abs(left.value(u: 51, v: 55) - 0.3) < 1e-5)
-        #expect(left.value(u: 29.9, v: 40) == 0 && left.value(u: 30.1, v: 40) == 1)
-        #expect(left.value(u: 35, v: 19.9) == 0 && left.value(u: 35, v: 60.1) == 0 && left.value(u: .nan, v: 40) == 0)
+        #expect(left.value(u: 0, v: 40) == 1 && left.value(u: 1e9, v: 40) == 0)
+        #expect(left.value(u: 35, v: 10) == 1 && left.value(u: 35, v: 90) == 1 && left.value(u: 65, v: 90) == 0)
+        #expect(left.value(u: .nan, v: 40) == 0 && left.value(u: 35, v: .infinity) == 0)
         let top = try #require(covering { _, y in y < 4 ? 9 : -9 })
         #expect(top.value(u: 50, v: 25) == 1 && top.value(u: 50, v: 55) == 0)
     }
@@ -67,7 +68,7 @@ import Testing
     @Test func turnsWithTheFrame() throws {
         // A quarter turn counter-clockwise in the picture: what was at the left is below.
         let turned = Similarity(centreX: 50, centreY: 40, size: 40, roll: .pi / 2)
-        let below = try #require(FaceCovering(field: turned, side: 8, logits: (0..<64).map { $0 % 8 < 4 ? 9 : -9 }))
+        let below = try #require(FaceCovering(field: turned, side: 8, logits: (0..<64).map { $0 % 8 < 4 ? 9 : -9 }, margin: 2))
         #expect(below.value(u: 50, v: 55) == 1 && below.value(u: 50, v: 25) == 0)
     }
 
@@ -83,11 +84,10 @@ import Testing
     @Test func leavesTheRestOfAMask() throws {
         let covering = try #require(covering { x, _ in x < 4 ? 9 : -9 })
         let mask = Tensor<Float>([4, 4], [Float](repeating: 0.8, count: 16))
-        // Twice as wide as what was looked at: its outer columns are beyond it. Edges move out by two of its pixels of 5.
+        // Twice as wide as what was looked at: its outer rows and columns are beyond it. Edges move out by two of its pixels of 5.
         covering.exclude(from: mask, of: Similarity(centreX: 50, centreY: 40, size: 80, roll: 0))
         for j in 0..<4 {
-            let left: [Float] = j == 1 || j == 2 ? [0.8, 0, 0.4, 0.8] : [0.8, 0.8, 0.8, 0.8]
-            for i in 0..<4 { #expect(abs(mask.pointer[4 * j + i] - left[i]) < 1e-6, "\(i) \(j)") }
+            for (i, left) in [0, 0, 0.4, 0.8].enumerated() { #expect(abs(mask.pointer[4 * j + i] - Float(left)) < 1e-6, "\(i) \(j)") }
         }
     }
 
@@ -107,5 +107,14 @@ import Testing
             #expect(logits.allSatisfy { $0 < 0 })
         }
         #expect(try FaceCovering(InverseNetwork<Float>(file: resource("inverse.random.safetensors")), photo, frame: frame) == nil)
+        // Where there is no photo nothing covers anything.
+        let beside = Similarity(centreX: 400, centreY: 60, size: 90, roll: 0)
+        #expect(try FaceCovering(inverse, photo, frame: beside) == nil)
+        var always = try RGBImage(width: 160, height: 120)
+        always.pixels = photo.pixels.map { 255 - $0 }
+        for picture in [photo, always] {
+            guard let seen = try FaceCovering(inverse, picture, frame: Similarity(centreX: 0, centreY: 60, size: 90, roll: 0)) else { continue }
+            for k in 0..<144 where k % 12 < 5 { #expect(seen.values[k] == 0) }
+        }
     }
 }

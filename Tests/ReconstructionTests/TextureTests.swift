@@ -19,8 +19,10 @@ import Testing
         return image
     }
 
+    private func sample() throws -> RGBImage { try ImageFile.read(root + "examples/data/astronaut.png") }
+
     private func astronaut(_ renderer: ReconstructionRenderer) throws -> ReconstructionResult {
-        let photo = try ImageFile.read(String(#filePath.dropLast("Tests/ReconstructionTests/TextureTests.swift".count)) + "examples/data/astronaut.png")
+        let photo = try sample()
         let models = try ReconstructionModels(head: .embedded(), gar: nil, inverse: .embedded(), detector: .embedded())
         var options = ReconstructionOptions()
         options.renderer = renderer
@@ -50,13 +52,21 @@ import Testing
         #expect(texture.image.width == Texture.side && texture.photoShare.allSatisfy { $0 >= 0 && $0 <= 1 })
     }
 
-    /// Dark discs on white, high up under the lids: what the lids hide of them is dark as well, and all around is white.
+    /// Dark discs on white eyes, high up under the lids: what the lids hide of them is dark as well, and all around is white.
     @Test(arguments: [(0, 16), (-18, 12), (20, 14)] as [(Double, Double)]) func hiddenEyesGoOnRoundTheirGaze(yaw: Double, pitch: Double) throws {
         let result = try astronaut(.startOnly)
         let mesh = result.posed, shape = result.shaped.vertices
         let degree = Double.pi / 180
         let gaze = SIMD3(sin(yaw * degree) * cos(pitch * degree), sin(pitch * degree), cos(yaw * degree) * cos(pitch * degree))
-        var picture = try RGBImage(width: 512, height: 512, fill: 210)
+        // Eyes, and the pixels beside them, which a texture mixes in.
+        var picture = try sample(), isEye = [Bool](repeating: false, count: 512 * 512)
+        let parts = try result.partMap()
+        for y in 2..<510 {
+            for x in 2..<510 where parts[512 * y + x] >= 0 && mesh.partNames[Int(parts[512 * y + x])].hasPrefix("eye") {
+                for j in -2...2 { for i in -2...2 { isEye[512 * (y + j) + x + i] = true } }
+            }
+        }
+        for k in isEye.indices where isEye[k] { for c in 0..<3 { picture.pixels[3 * k + c] = 210 } }
         var angles: [Int: Double] = [:]
         for (part, name) in mesh.partNames.enumerated() where name.hasPrefix("eye") {
             let members = (0..<mesh.vertexCount).filter { Int(mesh.part[$0]) == part }
@@ -71,7 +81,7 @@ import Testing
             let u = result.camera.scale * Double(mesh.vertices[3 * middle]) + result.camera.tx
             let w = result.camera.ty - result.camera.scale * Double(mesh.vertices[3 * middle + 1])
             for y in 0..<512 {
-                for x in 0..<512 where hypot(Double(x) - u, Double(y) - w) < result.camera.scale * radius * sin(22 * degree) {
+                for x in 0..<512 where isEye[512 * y + x] && hypot(Double(x) - u, Double(y) - w) < result.camera.scale * radius * sin(22 * degree) {
                     for c in 0..<3 { picture.pixels[picture.offset(x, y) + c] = 40 }
                 }
             }

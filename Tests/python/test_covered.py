@@ -96,3 +96,17 @@ def test_portraits_with_things_over_them(picture, models):
     row = faces.measure("mask", covered.drawers()["mask"], covered.textures([picture]))
     assert row["faces"] == 1 and row["found"] == 100 and row["union"] > 80 and row["bare"] == 0
     assert 0 < row["shape"] < 6 and 0 < row["points"] < 10 and np.isnan(row["below"]) and row["texture"] > 8
+
+
+def test_a_face_that_is_hardly_there_becomes_anyone(picture, bare, models):
+    """Nothing of the face is seen: the renderer draws a face all the same, no garbage, and the result warns."""
+    hidden = painted(picture, (150, 40), (300, 190), (40, 90, 200))
+    said = []
+    garface.set_log(said.append)
+    try:
+        result = garface.reconstruct(hidden, models=models, landmarks=bare.landmarks)
+    finally:
+        garface.set_log(None)
+    assert any("of the face are covered" in line for line in said)
+    assert result.covered_share > 0.6 and np.linalg.norm(result.w_plus, axis=1).max() < 25
+    assert ((result.render < 3) | (result.render > 252)).mean() < 0.05

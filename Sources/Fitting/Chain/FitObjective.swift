@@ -271,7 +271,11 @@ public final class FitObjective<T: Scalar> {
             t.expression = Double(e)
         }
         if let picture {
-            t.style = Double(picture.stylePrior(p, layout: layout, weights: w, active: active, gradient: g))
+            // The less of a face is seen, the less it may differ from others: a renderer can draw a strip of skin by a look that nobody has.
+            var own = w
+            let visible = max(problem.visibleShare, 0.01)
+            own.wMean /= visible * visible
+            t.style = Double(picture.stylePrior(p, layout: layout, weights: own, active: active, gradient: g))
             t.albedo = Double(picture.albedoPrior(p, layout: layout, weights: w, active: active, gradient: g))
         }
         if active.contains(.noise), let noiseRegularisation {

@@ -49,7 +49,7 @@ struct LineOfSight: Sendable {
     /// - Returns: nil where nothing in the eyes can be an iris.
     init?(
         _ eyeballs: [Eyeball], shape: [Float], triangles: [Int32], camera: Camera<Double>, photo: RGBImage,
-        covering: FaceCovering? = nil, renderer: ReconstructionRenderer
+        covering: FaceCovering?, renderer: ReconstructionRenderer
     ) {
         let spheres = eyeballs.map { $0.sphere(shape) }
         let sights = EyeSight.all(

@@ -26,6 +26,9 @@ struct FaceJob {
     private var covering: FaceCovering?
     private var hasLookedForCovering = false
 
+    /// Where no more than this of the face is seen a renderer would make anything of the rest.
+    private static let leastVisible: Float = 0.15
+
     /// Side of the crop that the fit works on.
     private var size: Int { models.gar?.configuration.size ?? 128 }
     private var aligned: AlignedFrame { models.fit.frame }
@@ -59,12 +62,17 @@ struct FaceJob {
         believed = state
     }
 
+    /// The frame in which the head is upright and centred.
+    private var upright: Similarity {
+        frame.composed(
+            roll: Double(state.roll), logScale: Double(state.logScale), tx: Double(state.shiftX), ty: Double(state.shiftY),
+            halfMM: aligned.half, centreYMM: aligned.centreY)
+    }
+
     /// Takes roll, scale and shift out of the head's pose and into the frame; false where there is no such frame.
     @discardableResult
     mutating func recentre() -> Bool {
-        let moved = frame.composed(
-            roll: Double(state.roll), logScale: Double(state.logScale), tx: Double(state.shiftX), ty: Double(state.shiftY),
-            halfMM: aligned.half, centreYMM: aligned.centreY)
+        let moved = upright
         guard moved.isUsable, moved.size <= Self.largestFrame * Double(max(photo.width, photo.height)) else { return false }
         frame = moved
         (state.roll, state.logScale, state.shiftX, state.shiftY) = (0, 0, 0, 0)
@@ -92,7 +100,7 @@ struct FaceJob {
 
     private mutating func lookForCovering() throws {
         if hasLookedForCovering { return }
-        covering = try FaceCovering(models.inverse, photo, frame: frame)
+        covering = try FaceCovering(models.inverse, photo, frame: upright)
         hasLookedForCovering = true
     }
 
@@ -180,7 +188,7 @@ struct FaceJob {
         let picture = renderer == .none ? nil : crop(size)
         var problem = FitProblem(
             target: picture?.target.array ?? [], inside: picture?.inside.array ?? [], landmarks: observations(), start: state)
-        problem.visibleShare = 1 - (covering?.share ?? 0)
+        if let covering { problem.visibleShare = max(0, (1 - covering.share - Self.leastVisible) / (1 - Self.leastVisible)) }
         // Beliefs stay those of the inverse network, whatever the stages before have moved.
         problem.identityCentre = believed.identity
         problem.expressionCentre = believed.expression
@@ -277,12 +285,19 @@ struct FaceJob {
     }
 
     /// Where the photo shows the irises of the head as it is now.
-    func lineOfSight() -> LineOfSight? {
+    func lineOfSight() throws -> LineOfSight? {
         let head = models.head
         var shape = [Float](repeating: 0, count: 3 * head.vertexCount)
         head.vertices(identity: state.identity, expression: state.expression, into: &shape)
-        return LineOfSight(
-            models.eyeballs, shape: shape, triangles: head.triangles, camera: camera, photo: photo, renderer: options.renderer)
+        func sight(_ covering: FaceCovering?) -> LineOfSight? {
+            LineOfSight(
+                models.eyeballs, shape: shape, triangles: head.triangles, camera: camera, photo: photo, covering: covering,
+                renderer: options.renderer)
+        }
+        // Only what would be told is worth a look at what covers it.
+        let open = sight(nil)
+        guard open?.isSure == true, let covering = try covering ?? FaceCovering(models.inverse, photo, frame: upright) else { return open }
+        return sight(covering)
     }
 
     /// Everything that follows from the state.
@@ -297,7 +312,8 @@ struct FaceJob {
             FaceParameters(
                 identity: state.identity, expression: state.expression, pose: pose, frame: frame, wPlus: rows > 0 ? state.wPlus : [],
                 wRows: rows, noise: usesGAR ? state.noise : []),
-            models: models, photo: photo, picture: picture, renderer: options.renderer, start: start, box: box,
-            faceProbability: faceProbability, history: history, stages: outcomes, timing: clock.steps)
+            models: models, photo: photo, picture: picture, renderer: options.renderer, start: start,
+            covering: hasLookedForCovering ? .some(covering) : nil, box: box, faceProbability: faceProbability, history: history,
+            stages: outcomes, timing: clock.steps)
     }
 }

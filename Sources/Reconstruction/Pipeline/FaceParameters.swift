@@ -46,10 +46,12 @@ extension ReconstructionResult {
     }
 
     /// Everything that follows from parameters.
-    /// - Parameter picture: what the renderer made of them, planes in -1 to 1; empty where none took part.
+    /// - Parameters:
+    ///   - picture: what the renderer made of them, planes in -1 to 1; empty where none took part.
+    ///   - covering: what covers the face; nil where nobody has looked.
     init(
         _ p: FaceParameters, models: ReconstructionModels, photo: RGBImage, picture: [Float],
-        renderer: ReconstructionRenderer, start: Start, box: FaceBox? = nil, faceProbability: Double, isOfPhoto: Bool = true,
+        renderer: ReconstructionRenderer, start: Start, covering known: FaceCovering?? = nil, box: FaceBox? = nil, faceProbability: Double, isOfPhoto: Bool = true,
         history: [FitRecord] = [], stages: [StageOutcome] = [], timing: [(step: String, seconds: Double)] = []
     ) throws {
         let head = models.head, aligned = models.fit.frame, pose = p.pose, frame = p.frame
@@ -76,7 +78,7 @@ extension ReconstructionResult {
         // The head upright and centred, as the network wants it.
         let upright = frame.composed(
             roll: pose.roll, logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
-        let covering = isOfPhoto ? try FaceCovering(models.inverse, photo, frame: upright) : nil
+        let covering = isOfPhoto ? try known ?? FaceCovering(models.inverse, photo, frame: upright) : nil
         let sight = LineOfSight(
             models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo, covering: covering,
             renderer: renderer)

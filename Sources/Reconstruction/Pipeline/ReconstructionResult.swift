@@ -68,7 +68,7 @@ public struct ReconstructionResult: Sendable {
 
     /// The sentence to warn with; nil where there is nothing to warn of.
     public var warning: String? {
-        let sentences = [unconverged, unseen].compactMap { $0 }
+        let sentences = [unconverged, unseen, hidden].compactMap { $0 }
         return sentences.isEmpty ? nil : sentences.joined(separator: "; ")
     }
 
@@ -90,6 +90,14 @@ public struct ReconstructionResult: Sendable {
     }
 
     private static let doubtful = 0.5
+
+    private var hidden: String? {
+        let share = coveredShare
+        guard share > Self.mostlyCovered else { return nil }
+        return "\(Int((100 * share).rounded())) % of the face are covered by something: its shape and look are little more than a guess"
+    }
+
+    private static let mostlyCovered = 0.6
 
     /// Where the eyes look; nil where the photo does not tell: shut, hidden, behind glasses that mirror.
     public var gaze: Gaze? {

@@ -1,29 +1,33 @@
-import Glibc
 import Inversion
+import Numerics
 
 extension ReconstructionResult {
     /// Millimetres from the tip of the nose within which the head counts as face.
     private static let faceRadius: Float = 85
     private static let noseTip = 30
+    /// Pixels a side of the picture on which the share is counted.
+    private static let shareSide = 128
 
     /// How much of the face, as the photo shows it, something else covers: 0 to 1, by area in the photo.
     public var coveredShare: Double {
         guard let covering else { return 0 }
-        let p = posed.vertices, r = camera.rotation.map { Float($0) }
-        let tip = (0..<3).map { Float(landmarks3D[3 * Self.noseTip + $0]) }
-        let nose = (0..<3).map { r[3 * $0] * tip[0] + r[3 * $0 + 1] * tip[1] + r[3 * $0 + 2] * tip[2] }
-        var covered: Float = 0, face: Float = 0
-        for t in stride(from: 0, to: posed.triangles.count - 2, by: 3) {
-            let a = 3 * Int(posed.triangles[t]), b = 3 * Int(posed.triangles[t + 1]), c = 3 * Int(posed.triangles[t + 2])
-            let area = (p[b] - p[a]) * (p[c + 1] - p[a + 1]) - (p[c] - p[a]) * (p[b + 1] - p[a + 1])
-            guard area > 0 else { continue }
-            let middle = (0..<3).map { (p[a + $0] + p[b + $0] + p[c + $0]) / 3 }
-            let distance = (0..<3).reduce(Float()) { $0 + (middle[$1] - nose[$1]) * (middle[$1] - nose[$1]) }
-            guard distance < Self.faceRadius * Self.faceRadius else { continue }
-            face += area
-            covered += area * covering.value(u: camera.scale * Double(middle[0]) + camera.tx, v: camera.ty - camera.scale * Double(middle[1]))
+        let nose = SIMD2(staticLandmarks[2 * Self.noseTip], staticLandmarks[2 * Self.noseTip + 1])
+        let reach = Double(Self.faceRadius) * camera.scale
+        let window = PhotoWindow(
+            x: nose.x + 0.5 - reach, y: nose.y + 0.5 - reach, step: 2 * reach / Double(Self.shareSide), width: Self.shareSide,
+            height: Self.shareSide)
+        guard let raster = try? raster(window) else { return 0 }
+        let positions = raster.positions(shaped.vertices), tip = (0..<3).map { Float(landmarks3D[3 * Self.noseTip + $0]) }
+        var covered = 0.0, face = 0.0
+        for i in 0..<raster.buffer.pixelCount where raster.buffer.ids[i] >= 0 {
+            let (u, v) = window.photo(i)
+            guard u > -0.5, v > -0.5, u < Double(photoWidth) - 0.5, v < Double(photoHeight) - 0.5 else { continue }
+            let square = (0..<3).reduce(Float()) { $0 + (positions[3 * i + $1] - tip[$1]) * (positions[3 * i + $1] - tip[$1]) }
+            guard square < Self.faceRadius * Self.faceRadius else { continue }
+            face += 1
+            covered += Double(covering.value(u: u, v: v))
         }
-        return face > 0 ? Double(covered / face) : 0
+        return face > 0 ? covered / face : 0
     }
 
     /// [h,w], 0 free to 1: how far something else covers what those pixels of `photoWindow` show of the head; 0 beside it.
@@ -33,8 +37,15 @@ extension ReconstructionResult {
         let buffer = try raster().buffer
         return (0..<buffer.pixelCount).map { i in
             guard buffer.ids[i] >= 0 else { return 0 }
-            let x = Double(i % window.width) + 0.5, y = Double(i / window.width) + 0.5
-            return covering.value(u: window.x + x * window.step - 0.5, v: window.y + y * window.step - 0.5)
+            let (u, v) = window.photo(i)
+            return covering.value(u: u, v: v)
         }
+    }
+}
+
+extension PhotoWindow {
+    /// The photo's place that pixel i shows the middle of.
+    fileprivate func photo(_ i: Int) -> (u: Double, v: Double) {
+        (x + (Double(i % width) + 0.5) * step - 0.5, y + (Double(i / width) + 0.5) * step - 0.5)
     }
 }

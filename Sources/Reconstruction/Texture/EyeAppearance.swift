@@ -36,6 +36,8 @@ struct EyeAppearance {
     private static let degree = Float.pi / 180
     /// Width of a ring, and how far rings reach.
     private static let width: Float = 3 * degree, reach: Float = 66 * degree
+    /// Of what is open of the eyes, the share that tells what they look like.
+    private static let told: Float = 0.5
     /// Iris below, white above; and the pupil of an eye that is made up.
     private static let edge: Float = 24 * degree, pupil: Float = 9 * degree
 
@@ -49,7 +51,7 @@ struct EyeAppearance {
         _ eyeballs: [Eyeball], shape: [Float], sight: LineOfSight?, straightAhead: [SIMD3<Float>], view: SurfaceView, plain: Plain
     ) {
         if eyeballs.isEmpty { return nil }
-        var eyes: [Eye] = [], eyeOf: [Int: Int] = [:]
+        var eyes: [Eye] = [], eyeOf: [Int: Int] = [:], open: Float = 0
         for (e, ball) in eyeballs.enumerated() {
             let centre = ball.sphere(shape).centre
             var eye = Eye(axis: sight?.axes[e] ?? straightAhead[e])
@@ -59,9 +61,10 @@ struct EyeAppearance {
             }
             for v in ball.triangles {
                 let weight = min(view.confidence[v[0]], view.confidence[v[1]], view.confidence[v[2]])
-                guard weight > 0 else { continue }
                 let a = view.places[v[0]], b = view.places[v[1]], c = view.places[v[2]]
                 let area = abs((b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x))
+                if (0..<3).allSatisfy({ view.isSeen[v[$0]] }) { open += area }
+                guard weight > 0 else { continue }
                 let direction = (0..<3).reduce(SIMD3<Float>()) { $0 + eye.directions[v[$1]]! }
                 eye.samples.append(
                     Sample(angle: eye.angle(direction.unit), colour: view.colour((a + b + c) / 3), weight: weight * area))
@@ -70,7 +73,8 @@ struct EyeAppearance {
         }
         let samples = eyes.flatMap(\.samples)
         let total = samples.reduce(0) { $0 + $1.weight }
-        guard total > 0 else {
+        // Of eyes that are shut or covered a sliver says nothing.
+        guard total > 0, sight != nil || total > Self.told * open else {
             (rings, self.eyes, self.eyeOf) = (Self.madeUp(plain), eyes, eyeOf)
             return
         }

@@ -195,7 +195,7 @@ public final class FaceTracker {
                 for k in 0..<3 { measured[k] = expected[k] + wrapAngle(measured[k] - expected[k]) }
             }
             (values, doubt) = (measured, job.doubt)
-            if let sight = job.lineOfSight(), sight.isSure {
+            if let sight = try job.lineOfSight(), sight.isSure {
                 turn = [Double(sight.turn.yaw), Double(sight.turn.pitch)]
                 eyeRadius = sight.radius
             }

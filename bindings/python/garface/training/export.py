@@ -111,7 +111,7 @@ def with_part(network, name, other):
     return PlainNetwork(tensors | {f"{name}.{k}": v for k, v in other.tensors.items()}, about | {name: other.description})
 
 
-def export_inverse(checkpoint, out, renders=None, head=None, close_up=None, covering=None):
+def export_inverse(checkpoint, out, renders=None, head=None, close_up=None, covering=None, w_limit=None):
     if checkpoint.endswith(".safetensors"):
         network = load_network(checkpoint, "inverse-network", *[] if close_up or covering else ["close-up-network"])
     else:
@@ -125,7 +125,8 @@ def export_inverse(checkpoint, out, renders=None, head=None, close_up=None, cove
         if network.field != WHOLE:
             raise ValueError(f"{checkpoint}: is a close-up itself; expected the network that sees the whole head")
         network = with_part(network, name, load_network(path, PARTS[name]))
-    save(network.tensors, network.description | (deviations(network, renders, head) if renders else {}), out)
+    more = (deviations(network, renders, head) if renders else {}) | ({"w_limit": w_limit} if w_limit else {})
+    save(network.tensors, network.description | more, out)
 
 
 def export_detector(checkpoint, out, threshold):
@@ -150,6 +151,8 @@ def main(argv=None):
     parser.add_argument("--head", help="head model (.npz) of the renders")
     parser.add_argument("--close-up", help="weight file of a close-up network (of train-inverse --close-up) that joins the inverse network's")
     parser.add_argument("--covering", help="weight file of a covering network (of train-covering) that joins the inverse network's")
+    parser.add_argument("--w-limit", type=float, help="length of the longest offset of w that faces have: the inverse network's, read of what hardly shows "
+                        "a face, may be any; the library shortens it")
     parser.add_argument("--cases", help="also write inputs, outputs and gradients to compare another implementation with")
     a = parser.parse_args(argv)
     if a.kind == "gar":
@@ -157,7 +160,7 @@ def main(argv=None):
     elif a.kind == "inverse":
         if a.renders and not a.head:
             parser.error("--renders needs --head")
-        export_inverse(a.checkpoint, a.out, a.renders, a.head, a.close_up, a.covering)
+        export_inverse(a.checkpoint, a.out, a.renders, a.head, a.close_up, a.covering, a.w_limit)
     elif a.kind == "covering":
         export_covering(a.checkpoint, a.out)
     else:
