@@ -51,8 +51,8 @@ extension ReconstructionResult {
     ///   - covering: what covers the face; nil where nobody has looked.
     init(
         _ p: FaceParameters, models: ReconstructionModels, photo: RGBImage, picture: [Float],
-        renderer: ReconstructionRenderer, start: Start, covering known: FaceCovering?? = nil, box: FaceBox? = nil, faceProbability: Double, isOfPhoto: Bool = true,
-        history: [FitRecord] = [], stages: [StageOutcome] = [], timing: [(step: String, seconds: Double)] = []
+        renderer: ReconstructionRenderer, start: Start, covering known: FaceCovering?? = nil, box: FaceBox? = nil,
+        faceProbability: Double, isOfPhoto: Bool = true, history: [FitRecord] = [], stages: [StageOutcome] = [], timing: [(step: String, seconds: Double)] = []
     ) throws {
         let head = models.head, aligned = models.fit.frame, pose = p.pose, frame = p.frame
         guard pose.array.allSatisfy(\.isFinite), [p.identity, p.expression, p.wPlus, p.noise].allSatisfy({ $0.allSatisfy(\.isFinite) })

@@ -27,8 +27,8 @@ public struct Texture: Sendable {
         let rendered = try GARViews.views(result, mesh: shape, neighbours: neighbours)
         let layers = Layers(
             mesh: mesh, shape: shape.vertices, eyeballs: models.eyeballs, sight: result.sight,
-            straightAhead: LineOfSight.straightAhead(models.eyeballs, shape: shape.vertices, result.renderer), mirror: models.mirrorImage, lids: Lids.of(models.head, isSkin: mesh.isSkin),
-            neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
+            straightAhead: LineOfSight.straightAhead(models.eyeballs, shape: shape.vertices, result.renderer),
+            mirror: models.mirrorImage, lids: Lids.of(models.head, isSkin: mesh.isSkin), neighbours: neighbours, photo: seen, rendered: rendered, stiffness: Self.stiffness)
 
         let map = TextureMap(layout: result.models.textureLayout, side: Self.side)
         var texels = [SIMD3<Float>](repeating: .zero, count: Self.side * Self.side)
@@ -143,7 +143,9 @@ private struct Layers {
         }
         eyes = EyeAppearance(
             eyeballs, shape: shape, sight: sight, straightAhead: straightAhead, view: photo,
-            plain: .init(white: (PartColour.of("eye") ?? .zero) * brightness, iris: PartColour.iris * brightness, pupil: PartColour.pupil * brightness))
+            plain: .init(
+                white: (PartColour.of("eye") ?? .zero) * brightness, iris: PartColour.iris * brightness,
+                pupil: PartColour.pupil * brightness))
     }
 
     /// What to add to other colours of the surface: where they and the photo both show it they differ by light and by error; that

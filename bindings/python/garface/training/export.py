@@ -151,8 +151,8 @@ def main(argv=None):
     parser.add_argument("--head", help="head model (.npz) of the renders")
     parser.add_argument("--close-up", help="weight file of a close-up network (of train-inverse --close-up) that joins the inverse network's")
     parser.add_argument("--covering", help="weight file of a covering network (of train-covering) that joins the inverse network's")
-    parser.add_argument("--w-limit", type=float, help="length of the longest offset of w that faces have: the inverse network's, read of what hardly shows "
-                        "a face, may be any; the library shortens it")
+    parser.add_argument("--w-limit", type=float, help="length of the longest offset of w that faces have: read of what "
+                        "hardly shows a face it may be any, and the library shortens it")
     parser.add_argument("--cases", help="also write inputs, outputs and gradients to compare another implementation with")
     a = parser.parse_args(argv)
     if a.kind == "gar":
