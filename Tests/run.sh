@@ -94,7 +94,8 @@ test_training() {
     step "training: tests" env PYTHONPATH="$root/bindings/python" OMP_NUM_THREADS=1 $python -m pytest -q -p no:cacheprovider \
         Tests/python/test_training.py Tests/python/test_training_gar.py Tests/python/test_training_runs.py \
         Tests/python/test_training_obedience.py Tests/python/test_training_losses.py Tests/python/test_training_mistakes.py \
-        Tests/python/test_training_guide.py Tests/python/test_evaluation.py
+        Tests/python/test_training_guide.py Tests/python/test_training_covering.py Tests/python/test_covered.py \
+        Tests/python/test_evaluation.py
 }
 
 case ${1:-all} in
