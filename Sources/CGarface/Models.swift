@@ -49,6 +49,7 @@ public func garModelsGetJson(
     call {
         let handle = try resolve(models, ModelsHandle.self, "models")
         let models = handle.models
+        func reader(_ inputSize: Int?) -> JSONValue { inputSize.map { .object([("input_size", .number(Double($0)))]) } ?? .null }
         let details: [String: JSONValue] = [
             "head_model": .object([
                 ("vertices", .number(Double(models.head.vertexCount))), ("identity", .number(Double(models.head.identityCount))),
@@ -57,8 +58,7 @@ public func garModelsGetJson(
             "renderer": models.gar.map { description(of: $0.configuration) } ?? .null,
             "inverse_network": .object([
                 ("input_size", .number(Double(models.inverse.inputSize))),
-                ("close_up", models.inverse.closeUp.map { .object([("input_size", .number(Double($0.inputSize)))]) } ?? .null),
-                ("covering", models.inverse.covering.map { .object([("input_size", .number(Double($0.inputSize)))]) } ?? .null),
+                ("close_up", reader(models.inverse.closeUp?.inputSize)), ("covering", reader(models.inverse.covering?.inputSize)),
             ]),
             "face_detector": .object([
                 ("base_size", .number(models.detector.baseSize)), ("threshold", .number(models.detector.threshold)),

@@ -82,11 +82,18 @@ public struct FaceCovering: Sendable {
     }
 
     /// 0 free to 1 covered, at a place in the photo, pixels.
-    public func value(u: Double, v: Double) -> Float { sample(values, u, v) }
+    public func value(u: Double, v: Double) -> Float {
+        let p = pixel(u, v)
+        return sample(values, p.x, p.y)
+    }
 
-    private func sample(_ values: [Float], _ u: Double, _ v: Double) -> Float {
+    /// Where a place in the photo lies among the pixels of `values`.
+    private func pixel(_ u: Double, _ v: Double) -> SIMD2<Double> {
         let p = field.ndc(u: u, v: v), half = Double(side) / 2
-        let x = (p.x + 1) * half - 0.5, y = (1 - p.y) * half - 0.5
+        return SIMD2((p.x + 1) * half - 0.5, (1 - p.y) * half - 0.5)
+    }
+
+    private func sample(_ values: [Float], _ x: Double, _ y: Double) -> Float {
         guard x.isFinite, y.isFinite else { return 0 }
         let cx = max(0, min(Double(side - 1), x)), cy = max(0, min(Double(side - 1), y))
         let i = min(side - 2, Int(cx)), j = min(side - 2, Int(cy)), fx = Float(cx - Double(i)), fy = Float(cy - Double(j))
@@ -100,11 +107,16 @@ public struct FaceCovering: Sendable {
     public func exclude(from mask: Tensor<Float>, of square: Similarity) {
         let n = mask.shape.last ?? 0
         precondition(mask.count == n * n)
-        let pitch = 2 / Double(max(1, n))
+        func at(_ x: Double, _ y: Double) -> SIMD2<Double> {
+            let p = square.photo(x: x, y: y)
+            return pixel(p.u, p.v)
+        }
+        // From one pixel of the mask to the next: a step to the right, one down.
+        let corner = at(-1, 1), right = (at(1, 1) - corner) / Double(max(1, n)), down = (at(-1, -1) - corner) / Double(max(1, n))
         for j in 0..<n {
             for i in 0..<n {
-                let p = square.photo(x: (Double(i) + 0.5) * pitch - 1, y: 1 - (Double(j) + 0.5) * pitch)
-                mask.pointer[j * n + i] *= 1 - sample(unsure, p.u, p.v)
+                let p = corner + (Double(i) + 0.5) * right + (Double(j) + 0.5) * down
+                mask.pointer[j * n + i] *= 1 - sample(unsure, p.x, p.y)
             }
         }
     }

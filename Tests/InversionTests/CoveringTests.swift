@@ -22,16 +22,7 @@ import Testing
 
     @Test func refusesWrongFiles() throws {
         func kind(_ from: String, _ to: String, drop: String? = nil) throws -> GarfaceError.Kind? {
-            let file = try altered(
-                Self.file,
-                metadata: { text in
-                    guard let range = text.ranges(of: from).last else {
-                        Issue.record("metadata has no \(from)")
-                        return text
-                    }
-                    return text.replacingCharacters(in: range, with: to)
-                }, drop: drop)
-            return errorKind { _ = try InverseNetwork<Float>(file: file) }
+            try refusal(of: Self.file, from, to, drop: drop)
         }
         #expect(try kind("\"version\": 1", "\"version\": 1") == nil)
         #expect(try kind("\"half\": 0.7", "\"half\": 0") == .malformedFile)

@@ -41,3 +41,17 @@ extension String {
         self[..<range.lowerBound] + text + self[range.upperBound...]
     }
 }
+
+/// How an inverse network is refused whose metadata has `to` in the place of the last `from`, and which lacks a tensor; nil where it is read.
+func refusal(of name: String, _ from: String, _ to: String, drop: String?) throws -> GarfaceError.Kind? {
+    let file = try altered(
+        name,
+        metadata: { text in
+            guard let range = text.ranges(of: from).last else {
+                Issue.record("metadata has no \(from)")
+                return text
+            }
+            return text.replacingCharacters(in: range, with: to)
+        }, drop: drop)
+    return errorKind { _ = try InverseNetwork<Float>(file: file) }
+}

@@ -63,11 +63,7 @@ struct FaceJob {
     }
 
     /// The frame in which the head is upright and centred.
-    private var upright: Similarity {
-        frame.composed(
-            roll: Double(state.roll), logScale: Double(state.logScale), tx: Double(state.shiftX), ty: Double(state.shiftY),
-            halfMM: aligned.half, centreYMM: aligned.centreY)
-    }
+    private var upright: Similarity { frame.upright(pose, aligned) }
 
     /// Takes roll, scale and shift out of the head's pose and into the frame; false where there is no such frame.
     @discardableResult
@@ -275,14 +271,7 @@ struct FaceJob {
     }
 
     /// The head's camera in the photo.
-    var camera: Camera<Double> {
-        let pose = pose
-        let place = frame.camera(
-            logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
-        return Camera(
-            rotation: Rotation.matrix(yaw: pose.yaw, pitch: pose.pitch, roll: frame.roll + pose.roll), scale: place.scale,
-            tx: place.tx, ty: place.ty)
-    }
+    var camera: Camera<Double> { frame.camera(pose, aligned) }
 
     /// Where the photo shows the irises of the head as it is now.
     func lineOfSight() throws -> LineOfSight? {

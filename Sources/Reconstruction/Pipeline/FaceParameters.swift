@@ -57,11 +57,7 @@ extension ReconstructionResult {
         let head = models.head, aligned = models.fit.frame, pose = p.pose, frame = p.frame
         guard pose.array.allSatisfy(\.isFinite), [p.identity, p.expression, p.wPlus, p.noise].allSatisfy({ $0.allSatisfy(\.isFinite) })
         else { throw GarfaceError(.numericalFailure, "the fit gave parameters that are not finite") }
-        let place = frame.camera(
-            logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
-        let camera = Camera(
-            rotation: Rotation.matrix(yaw: pose.yaw, pitch: pose.pitch, roll: frame.roll + pose.roll), scale: place.scale,
-            tx: place.tx, ty: place.ty)
+        let camera = frame.camera(pose, aligned)
         let rotation = camera.rotation.map { Float($0) }
         let shaped = try Mesh(head, identity: p.identity, expression: p.expression)
         let neutral = try Mesh(head, identity: p.identity, expression: [Float](repeating: 0, count: head.expressionCount))
@@ -75,10 +71,7 @@ extension ReconstructionResult {
         }
         let fixed = project(head.landmarks)
         let contour = project(models.fit.contour.embedding(shaped.vertices, rotation: rotation))
-        // The head upright and centred, as the network wants it.
-        let upright = frame.composed(
-            roll: pose.roll, logScale: pose.logScale, tx: pose.tx, ty: pose.ty, halfMM: aligned.half, centreYMM: aligned.centreY)
-        let covering = isOfPhoto ? try known ?? FaceCovering(models.inverse, photo, frame: upright) : nil
+        let covering = isOfPhoto ? try known ?? FaceCovering(models.inverse, photo, frame: frame.upright(pose, aligned)) : nil
         let sight = LineOfSight(
             models.eyeballs, shape: shaped.vertices, triangles: head.triangles, camera: camera, photo: photo, covering: covering,
             renderer: renderer)

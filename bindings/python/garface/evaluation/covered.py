@@ -134,18 +134,12 @@ def vertex_mask(bare, mask: np.ndarray) -> np.ndarray:
 
 def render_below(result, picture: np.ndarray, mask: np.ndarray) -> float:
     """PSNR of the render where the thing is, on the face, against the bare photo in the result's frame."""
-    import cv2
+    from garface.training.data import frame_to_picture, warped
 
-    frame = result.parameters["aligned_frame"]
-    n = result.render.shape[0]
-    (cx, cy), size, roll = frame["centre_px"], frame["size_px"], np.radians(frame["roll_degrees"])
-    step = size / n
-    ux, uy, m = step * np.cos(roll), step * np.sin(roll), (n - 1) / 2
-    matrix = np.array([[ux, uy, cx - m * (ux + uy)], [-uy, ux, cy - m * (ux - uy)]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    soft = cv2.GaussianBlur(picture, (0, 0), 0.4 * step) if step > 1.3 else picture
-    bare = cv2.warpAffine(soft, matrix, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE) / 255.0
-    where = (cv2.warpAffine(mask, matrix, (n, n), flags=flags) > 0.5) & face_square(n)
+    about, n = result.parameters["aligned_frame"], result.render.shape[0]
+    frame = frame_to_picture(about["centre_px"], about["size_px"], np.radians(about["roll_degrees"]))
+    bare = warped(picture, frame, n) / 255.0
+    where = (warped(mask, frame, n) > 0.5) & face_square(n)
     return psnr(((result.render / 255.0 - bare) ** 2)[where]) if where.sum() > 20 else float("nan")
 
 

@@ -6,6 +6,8 @@ texture [size,size,3].
 import cv2
 import numpy as np
 
+from .scenes import skin
+
 SHIFT = 4      # fractional bits of coordinates
 
 
@@ -81,7 +83,7 @@ def _skin_of(rng, picture, points):
     own = np.median(picture[y, x].astype(np.float64), 0)
     if rng.random() < 0.8:
         return own * np.exp(rng.normal(0, 0.12)) + rng.normal(0, 5, 3)
-    return np.array([225, 175, 145]) * rng.uniform(0.25, 1.1) + rng.normal(0, 12, 3)
+    return skin(rng)
 
 
 def hand(rng, picture, points, banked):

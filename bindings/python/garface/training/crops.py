@@ -12,7 +12,7 @@ from .._landmarks import LANDMARK_SWAP
 from .convnets import INVERSE_SIZE
 from .data import CENTRE_Y_MM, HALF_MM, PORTRAIT_SIZE, WHOLE, Field, compose_affine, frame_to_picture, invert_affine
 from .detect import detect
-from .photo_effects import extreme_exposure, face_mask, glasses, sharpen, small_face, uneven_light
+from .photo_effects import face_mask, glasses, photographed
 from .scenes import SceneMaker, _rgb, degrade, skin
 
 # One flat label row: field -> slice
@@ -236,10 +236,7 @@ class CropMaker:
             picture = glasses(rng, picture, points)
         elif r < 0.27:
             picture = face_mask(rng, picture, points)
-        for share, effect in ((0.15, uneven_light), (0.05, extreme_exposure), (0.14, small_face), (0.06, sharpen)):
-            if rng.random() < share:
-                picture = effect(rng, picture)
-        return degrade(rng, picture), row
+        return photographed(rng, picture), row
 
     def numbered(self, seed, number, count, mix):
         """Chunk `number` of a run: a function of (seed, number) and the material alone, whoever makes it and when."""

@@ -40,6 +40,14 @@ def small_face(rng, picture):
     return cv2.resize(small, (n, n), interpolation=kind)
 
 
+def photographed(rng, picture):
+    """What light, cameras and web sites make of it."""
+    for share, effect in ((0.15, uneven_light), (0.05, extreme_exposure), (0.14, small_face), (0.06, sharpen)):
+        if rng.random() < share:
+            picture = effect(rng, picture)
+    return degrade(rng, picture)
+
+
 def _polygon(points):
     return np.round(points * 16).astype(np.int32)[None]
 

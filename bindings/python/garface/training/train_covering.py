@@ -25,9 +25,8 @@ from .crops import CLOSE_UP, CROP, FIELDS, PORTRAIT, RENDER, CropMaker
 from .data import load_crops, load_portraits, training_crops, training_portraits, validation_crops
 from .networks import channels_last
 from .normals import HeadModel
-from .photo_effects import extreme_exposure, sharpen, small_face, uneven_light
+from .photo_effects import photographed
 from .renders import load_renders
-from .scenes import degrade
 from .train_detector import average, to_input
 from .train_inverse import backgrounds, rate_at
 
@@ -54,14 +53,11 @@ class CoveredFaces:
                 picture = effect(rng, picture, points, maker.scenes.banked)
         if rng.random() >= bare:
             picture, mask = covered(rng, picture, points, maker.scenes.banked)
-        for share, effect in ((0.15, uneven_light), (0.05, extreme_exposure), (0.14, small_face), (0.06, sharpen)):
-            if rng.random() < share:
-                picture = effect(rng, picture)
         weight = weights(points, maker.size)
         if kind == CROP:
             weight *= OF_CROPS + (1 - OF_CROPS) * (mask > 0.5)
         half = [cv2.resize(v, (maker.size // 2,) * 2, interpolation=cv2.INTER_AREA) for v in (mask, weight)]
-        return degrade(rng, picture), *(np.round(255 * v).astype(np.uint8) for v in half)
+        return photographed(rng, picture), *(np.round(255 * v).astype(np.uint8) for v in half)
 
     def chunk(self, rng, count, mix=MIX, bare=BARE):
         kinds = [k for k in mix if k in self.maker.sets]
