@@ -9,8 +9,9 @@ enum { panel_width = 32 };
 enum { most_rows = wide == 16 ? 12 : 6 };
 
 /// `c[r][0..wide n] = sum over k of a[r][k] * b[k][0..wide n]`, for constant numbers of rows and of vectors; rows of b are `panel` apart.
-INLINE void product_block(const int rows, const int n, const float *restrict a, size_t a_stride, const float *restrict b, int panel,
-                          int depth, float *restrict c, size_t c_stride) {
+/// `ahead`: fetches `depth` lines from `next` on into the second-level cache meanwhile.
+INLINE void product_block(const int rows, const int n, const bool ahead, const float *restrict a, size_t a_stride,
+                          const float *restrict b, int panel, int depth, float *restrict c, size_t c_stride, const float *next) {
     lanes sum[12][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
@@ -18,6 +19,7 @@ INLINE void product_block(const int rows, const int n, const float *restrict a, 
         for (int v = 0; v < n; v++) sum[r][v] = zeros();
     for (int k = 0; k < depth; k++) {
         lanes w[2];
+        if (ahead) _mm_prefetch((const char *)(next + (size_t)16 * k), _MM_HINT_T1);
 #pragma clang loop unroll(full)
         for (int v = 0; v < n; v++) w[v] = load(b + (size_t)k * panel + wide * v);
 #pragma clang loop unroll(full)
@@ -33,15 +35,17 @@ INLINE void product_block(const int rows, const int n, const float *restrict a, 
         for (int v = 0; v < n; v++) store(c + r * c_stride + wide * v, sum[r][v]);
 }
 
-INLINE void product_columns(const int n, const float *a, int rows, size_t a_stride, const float *b, int panel, int depth, float *c,
-                            size_t c_stride) {
+INLINE void product_columns(const int n, const bool ahead, const float *a, int rows, size_t a_stride, const float *b, int panel,
+                            int depth, float *c, size_t c_stride, const float *next) {
     int r = 0;
-    for (; r + most_rows <= rows; r += most_rows)
-        product_block(most_rows, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
+    for (; r + most_rows <= rows; r += most_rows, next += (size_t)16 * depth)
+        product_block(most_rows, n, ahead, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride, next);
     if (wide == 16)
-        for (; r + 8 <= rows; r += 8) product_block(8, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
-    for (; r + 4 <= rows; r += 4) product_block(4, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
-    for (; r < rows; r++) product_block(1, n, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride);
+        for (; r + 8 <= rows; r += 8)
+            product_block(8, n, false, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride, next);
+    for (; r + 4 <= rows; r += 4)
+        product_block(4, n, false, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride, next);
+    for (; r < rows; r++) product_block(1, n, false, a + r * a_stride, a_stride, b, panel, depth, c + r * c_stride, c_stride, next);
 }
 
 /// c [rows][columns] = a [rows][depth] * b, whose columns lie in panels of 32 and, at the end, perhaps one of 16.
@@ -49,10 +53,16 @@ INLINE void product(const float *a, int rows, int depth, const float *b, int col
     for (int start = 0; start < columns; start += panel_width) {
         const int panel = columns - start < panel_width ? columns - start : panel_width;
         const float *weights = b + (size_t)start * depth;
+        // Weights of many channels come from memory, the next panel while this one is at work. What lies behind the last one is
+        // the next point's first; a fetch of what is nobody's does nothing.
+        const float *next = weights + (size_t)panel * depth;
         int n = 0;
         for (; n + 2 * wide <= panel; n += 2 * wide)
-            product_columns(2, a, rows, depth, weights + n, panel, depth, c + start + n, columns);
-        if (n < panel) product_columns(1, a, rows, depth, weights + n, panel, depth, c + start + n, columns);
+            if (depth >= 256 && n + 2 * wide == panel)
+                product_columns(2, true, a, rows, depth, weights + n, panel, depth, c + start + n, columns, next);
+            else
+                product_columns(2, false, a, rows, depth, weights + n, panel, depth, c + start + n, columns, next);
+        if (n < panel) product_columns(1, false, a, rows, depth, weights + n, panel, depth, c + start + n, columns, next);
     }
 }
 

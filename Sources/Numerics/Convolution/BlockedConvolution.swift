@@ -25,7 +25,7 @@ public final class BlockedConvolution {
     }
 
     public let engine: Engine
-    /// `.bfloat16` where that was asked for, the processor has it and the engine is Winograd's.
+    /// `.bfloat16` where that was asked for, the processor has it and the engine is `.winograd`.
     public let precision: ProductPrecision
     public let inputShape: [Int]
     public let outputShape: [Int]
@@ -33,7 +33,9 @@ public final class BlockedConvolution {
     public let scratchCount: Int
 
     private let kind: ConvolutionKind
-    private let batch, inputs, outputs, height, width, parts: Int
+    private let batch, parts: Int
+    private let kernel: BlockedKernel
+    private let shape, adjointShape: BlockedKernel.Shape
     private let forwardWeights, adjointWeights: Tensor<Float>?
     private let scratchPerPart: Int
     #if GARFACE_ONEDNN
@@ -45,18 +47,19 @@ public final class BlockedConvolution {
         garface_kernels_available() && (kind == .same3x3 || kind == .up3x3) && inputs % 16 == 0 && outputs % 16 == 0
     }
 
-    /// Whether oneDNN's direct way is the quicker one (measured): only where very many weights meet a handful of pixels, and the
-    /// processor has the vectors that it has code for, of these blocks.
-    private static func prefersDirect(_ weights: Int, _ height: Int, _ width: Int) -> Bool {
-        weights > 32_768 && height * width <= 16 && garface_kernel_width() == 16
-    }
-
     private static func isSmall(_ kind: ConvolutionKind, _ height: Int, _ width: Int) -> Bool {
         kind == .same3x3 && height == 4 && width == 4
     }
 
+    /// The quickest (measured). oneDNN's only where very many weights meet a handful of pixels, and the processor has the vectors
+    /// that it has code for, of these blocks.
+    private static func quickest(_ kind: ConvolutionKind, _ weights: Int, _ height: Int, _ width: Int) -> Engine {
+        if isSmall(kind, height, width) { return .small }
+        return weights > 32_768 && height * width <= 16 && garface_kernel_width() == 16 ? .direct : .winograd
+    }
+
     /// - Parameters:
-    ///   - engine: nil takes the quicker one.
+    ///   - engine: nil takes the quickest one.
     ///   - precision: of the products, where this processor can make them so.
     public init(
         _ weights: ConvolutionWeights<Float>, batch: Int = 1, height: Int, width: Int, engine wanted: Engine? = nil,
@@ -66,13 +69,15 @@ public final class BlockedConvolution {
         guard Self.supports(kind, inputs: i, outputs: o) else {
             throw GarfaceError(.invalidArgument, "blocked convolution: needs AVX2, 3x3 kernels and multiples of 16 channels")
         }
-        (self.kind, self.batch, inputs, outputs, self.height, self.width) = (kind, batch, i, o, height, width)
+        (self.kind, self.batch) = (kind, batch)
         inputShape = [batch, i, height, width]
         outputShape = [batch, o, kind.outputLength(height), kind.outputLength(width)]
         parts = partCount()
-        let small = Self.isSmall(kind, height, width)
-        var engine = wanted ?? (small ? .small : Self.prefersDirect(i * o, height, width) ? .direct : .winograd)
-        if engine == .small && !small { engine = .winograd }
+        let (h, w) = (Int32(height), Int32(width))
+        shape = BlockedKernel.Shape(inputs: Int32(i), outputs: Int32(o), height: h, width: w)
+        adjointShape = BlockedKernel.Shape(inputs: Int32(o), outputs: Int32(i), height: h, width: w)
+        var engine = wanted ?? Self.quickest(kind, i * o, height, width)
+        if engine == .small && !Self.isSmall(kind, height, width) { engine = .winograd }
         #if GARFACE_ONEDNN
             let plain = PlainConvolution(
                 kind, batch: batch, inputChannels: i, outputChannels: o, height: height, width: width)
@@ -82,35 +87,16 @@ public final class BlockedConvolution {
             if engine == .direct { engine = .winograd }
         #endif
         self.engine = engine
+        kernel = engine == .small ? .small : kind == .up3x3 ? .up : .winograd
         let half = engine == .winograd && precision == .bfloat16 && precision.isAvailable
         self.precision = half ? .bfloat16 : .single
         if engine == .direct {
             (forwardWeights, adjointWeights, scratchPerPart, scratchCount) = (nil, nil, 0, 0)
             return
         }
-        let up = kind == .up3x3, isSmall = engine == .small
-        let weightCount = isSmall ? garface_small_weight_count : up ? garface_up_weight_count : garface_winograd_weight_count
-        let make = isSmall ? garface_small_weights : up ? garface_up_weights : garface_winograd_weights
-        let shared = isSmall ? weights.small : weights.transformed
-        func transformed(adjoint: Bool) -> Tensor<Float> {
-            let plain = weights.unswapped(), u = Tensor<Float>([weightCount(Int32(i), Int32(o))])
-            withExtendedLifetime(plain) { make(plain.pointer, Int32(i), Int32(o), adjoint, u.pointer) }
-            return u
-        }
-        let forward = shared.forward.value { transformed(adjoint: false) }
-        let adjoint = shared.adjoint.value { transformed(adjoint: true) }
-        func halved(_ u: Tensor<Float>, depth: Int, columns: Int) -> Tensor<Float> {
-            let numbers = Tensor<Float>([(u.count + 1) / 2])
-            let bits = UnsafeMutableRawPointer(numbers.pointer).assumingMemoryBound(to: UInt16.self)
-            withExtendedLifetime(u) { garface_half_weights(u.pointer, Int32(depth), Int32(columns), bits) }
-            return numbers
-        }
-        forwardWeights = half ? weights.halved.forward.value { halved(forward, depth: i, columns: o) } : forward
-        adjointWeights = half ? weights.halved.adjoint.value { halved(adjoint, depth: o, columns: i) } : adjoint
-        let size = isSmall ? garface_small_scratch : up ? garface_up_scratch : garface_winograd_scratch
-        let (h, w) = (Int32(height), Int32(width))
-        let numbers = max(size(Int32(i), Int32(o), h, w), size(Int32(o), Int32(i), h, w))
-        scratchPerPart = (numbers + 15) / 16 * 16
+        forwardWeights = weights.kernelWeights.weights(kernel, adjoint: false, half: half, of: weights.unswapped)
+        adjointWeights = weights.kernelWeights.weights(kernel, adjoint: true, half: half, of: weights.unswapped)
+        scratchPerPart = (max(kernel.scratchCount(shape), kernel.scratchCount(adjointShape)) + 15) / 16 * 16
         scratchCount = parts * scratchPerPart
     }
 
@@ -129,19 +115,11 @@ public final class BlockedConvolution {
                 return
             }
         #endif
-        let (i, o, h, w) = (Int32(inputs), Int32(outputs), Int32(height), Int32(width))
-        let (from, to) = (inputShape[1...].reduce(1, *), outputShape[1...].reduce(1, *))
-        let run = kind == .up3x3 ? garface_up : garface_winograd
-        let u = forwardWeights!.pointer, count = parts, each = scratchPerPart, half = precision == .bfloat16
-        let small = engine == .small
+        let (from, to, inputs) = (inputShape[1...].reduce(1, *), outputShape[1...].reduce(1, *), inputShape[1])
+        let u = UnsafePointer(forwardWeights!.pointer), half = precision == .bfloat16
         for n in 0..<batch {
             let (xn, yn, sn) = (x + n * from, y + n * to, scale.map { $0 + n * inputs })
-            inParts(count) { part in
-                if small {
-                    return garface_small(xn, sn, u, yn, i, o, scratch + part * each, Int32(part), Int32(count))
-                }
-                run(xn, sn, u, half, yn, i, o, h, w, scratch + part * each, Int32(part), Int32(count))
-            }
+            inParts(parts) { kernel.forward(xn, scale: sn, u, half: half, yn, shape, part($0, scratch)) }
         }
     }
 
@@ -155,23 +133,16 @@ public final class BlockedConvolution {
                 return
             }
         #endif
-        let (i, o, h, w) = (Int32(inputs), Int32(outputs), Int32(height), Int32(width))
         let (to, from) = (inputShape[1...].reduce(1, *), outputShape[1...].reduce(1, *))
-        let u = adjointWeights!.pointer, count = parts, each = scratchPerPart, up = kind == .up3x3
-        let half = precision == .bfloat16, small = engine == .small
+        let u = UnsafePointer(adjointWeights!.pointer), half = precision == .bfloat16
         for n in 0..<batch {
             let (gn, xn) = (dy + n * from, dx + n * to)
-            inParts(count) { part in
-                let memory = scratch + part * each
-                if small {
-                    garface_small(gn, nil, u, xn, o, i, memory, Int32(part), Int32(count))
-                } else if up {
-                    garface_up_adjoint(gn, u, half, xn, o, i, h, w, memory, Int32(part), Int32(count))
-                } else {
-                    garface_winograd(gn, nil, u, half, xn, o, i, h, w, memory, Int32(part), Int32(count))
-                }
-            }
+            inParts(parts) { kernel.backward(gn, u, half: half, xn, adjointShape, part($0, scratch)) }
         }
+    }
+
+    private func part(_ number: Int, _ scratch: UnsafeMutablePointer<Float>) -> BlockedKernel.Part {
+        BlockedKernel.Part(scratch: scratch + number * scratchPerPart, number: Int32(number), count: Int32(parts))
     }
 }
 

@@ -6,12 +6,8 @@ public final class ConvolutionWeights<T: Scalar>: @unchecked Sendable {
     public let outputChannels: Int
     /// As the plain convolution wants them: [out,in,k,k], or [in,out,k,k] for the transposed kind.
     let plainWeights: Tensor<T>
-    /// As the blocked convolution wants them, forward and towards the input.
-    let transformed = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
-    /// As it wants them for maps of 4 x 4 pixels.
-    let small = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
-    /// The transformed ones in bfloat16, two numbers in the place of one.
-    let halved = (forward: MadeOnce<Tensor<Float>>(), adjoint: MadeOnce<Tensor<Float>>())
+    /// As the kernels of blocked maps want them.
+    let kernelWeights = BlockedWeightCache()
     let packed = PackedWeightCache()
     #if GARFACE_ONEDNN
         let blocked = OneDNNWeightCache()
