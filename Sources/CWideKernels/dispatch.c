@@ -39,6 +39,15 @@ KERNEL(size_t, garface_small_scratch,
 KERNEL(void, garface_small,
        (const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part, int parts),
        (x, scale, u, y, inputs, outputs, scratch, part, parts))
+KERNEL(void, garface_small_up_weights,
+       (const float *w, int inputs, int outputs, bool adjoint, float *u),
+       (w, inputs, outputs, adjoint, u))
+KERNEL(void, garface_small_up,
+       (const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part, int parts),
+       (x, scale, u, y, inputs, outputs, scratch, part, parts))
+KERNEL(void, garface_small_up_adjoint,
+       (const float *dy, const float *u, float *dx, int inputs, int outputs, int part, int parts),
+       (dy, u, dx, inputs, outputs, part, parts))
 KERNEL(size_t, garface_up_weight_count,
        (int inputs, int outputs),
        (inputs, outputs))

@@ -30,13 +30,18 @@ size_t garface_winograd_scratch(int inputs, int outputs, int height, int width);
 void garface_winograd(const float *x, const float *scale, const void *u, bool half, float *y, int inputs, int outputs, int height,
                       int width, float *scratch, int part, int parts);
 
-// The same of maps of 4 x 4 pixels, directly.
+// The same of maps of 4 x 4 pixels, and the transposed convolution below, which takes them to 9 x 9, with its adjoint: directly.
 
+/// Of either kind.
 size_t garface_small_weight_count(int inputs, int outputs);
 void garface_small_weights(const float *w, int inputs, int outputs, bool mirrored, float *u);
 size_t garface_small_scratch(int inputs, int outputs, int height, int width);
 void garface_small(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part,
                    int parts);
+void garface_small_up_weights(const float *w, int inputs, int outputs, bool adjoint, float *u);
+void garface_small_up(const float *x, const float *scale, const float *u, float *y, int inputs, int outputs, float *scratch, int part,
+                      int parts);
+void garface_small_up_adjoint(const float *dy, const float *u, float *dx, int inputs, int outputs, int part, int parts);
 
 // Transposed 3x3 convolution of stride 2, [height][width] to [2 height + 1][2 width + 1], and its adjoint, by a nested
 // algorithm F(4, 2): even outputs along a side see two taps, 5 multiplications for 4 of them; odd ones see one tap.
@@ -89,9 +94,6 @@ struct garface_render {
     const float *d, *scale, *shift, *noise, *bias;
     float noise_weight;
     float *out;
-    /// `out * style[c]`, for convolutions that do not do this themselves; or NULL.
-    const float *style;
-    float *modulated;
     /// [3][channels]: the picture `rgb[k] = rgb_bias[k] + sum over c of rgb_weights[k, c] * out[c]`, [3][height][width]; or NULL.
     const float *rgb_weights, *rgb_bias;
     float *rgb;

@@ -8,6 +8,8 @@ enum BlockedKernel: Hashable {
     case small
     /// What doubles the size, by Winograd's algorithm.
     case up
+    /// What doubles the size of maps of 4 x 4 pixels, directly.
+    case smallUp
 
     /// The channels of a call and the size of its smaller map.
     struct Shape {
@@ -39,6 +41,10 @@ enum BlockedKernel: Hashable {
                 let u = Tensor<Float>([garface_up_weight_count(i, o)])
                 garface_up_weights(plain.pointer, i, o, adjoint, u.pointer)
                 return u
+            case .smallUp:
+                let u = Tensor<Float>([garface_small_weight_count(i, o)])
+                garface_small_up_weights(plain.pointer, i, o, adjoint, u.pointer)
+                return u
             }
         }
     }
@@ -47,7 +53,7 @@ enum BlockedKernel: Hashable {
     func scratchCount(_ s: Shape) -> Int {
         switch self {
         case .winograd: garface_winograd_scratch(s.inputs, s.outputs, s.height, s.width)
-        case .small: garface_small_scratch(s.inputs, s.outputs, s.height, s.width)
+        case .small, .smallUp: garface_small_scratch(s.inputs, s.outputs, s.height, s.width)
         case .up: garface_up_scratch(s.inputs, s.outputs, s.height, s.width)
         }
     }
@@ -64,6 +70,8 @@ enum BlockedKernel: Hashable {
             garface_small(x, scale, u, y, s.inputs, s.outputs, part.scratch, part.number, part.count)
         case .up:
             garface_up(x, scale, u, half, y, s.inputs, s.outputs, s.height, s.width, part.scratch, part.number, part.count)
+        case .smallUp:
+            garface_small_up(x, scale, u, y, s.inputs, s.outputs, part.scratch, part.number, part.count)
         }
     }
 
@@ -71,10 +79,13 @@ enum BlockedKernel: Hashable {
     func backward(
         _ dy: UnsafePointer<Float>, _ u: UnsafePointer<Float>, half: Bool, _ dx: UnsafeMutablePointer<Float>, _ s: Shape, _ part: Part
     ) {
-        if self == .up {
-            garface_up_adjoint(dy, u, half, dx, s.inputs, s.outputs, s.height, s.width, part.scratch, part.number, part.count)
-        } else {
+        switch self {
+        case .winograd, .small:
             forward(dy, scale: nil, u, half: half, dx, s, part)
+        case .up:
+            garface_up_adjoint(dy, u, half, dx, s.inputs, s.outputs, s.height, s.width, part.scratch, part.number, part.count)
+        case .smallUp:
+            garface_small_up_adjoint(dy, u, dx, s.inputs, s.outputs, part.number, part.count)
         }
     }
 }

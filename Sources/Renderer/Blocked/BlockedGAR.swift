@@ -13,7 +13,7 @@ final class BlockedGAR {
     private let batch, latent, rows, parts, widest: Int
     private let resolutions: [Int]
     /// Used by one layer after the other.
-    private let scratch, modulated, unblurred, gradient, above, sums, own, work, row: Tensor<Float>
+    private let scratch, unblurred, gradient, above, sums, own, work, row: Tensor<Float>
 
     /// `.bfloat16` where convolutions multiply in it.
     var precision: ProductPrecision { layers.contains { $0.convolution.precision == .bfloat16 } ? .bfloat16 : .single }
@@ -47,7 +47,6 @@ final class BlockedGAR {
         widest = layers.map { max($0.layer.inputChannels, $0.layer.outputChannels) }.max()!
         let side = resolutions.last!
         scratch = Tensor([max(layers.map(\.convolution.scratchCount).max()!, parts * Self.rowScratch(side))])
-        modulated = Tensor([batch * largest])
         unblurred = Tensor([batch * max(16, layers.map(\.unblurredCount).max()!)])
         gradient = Tensor([batch * largest])
         above = Tensor([batch * largest])
@@ -74,18 +73,14 @@ final class BlockedGAR {
         for (index, layer) in layers.enumerated() { layer.style(wPlus + index * latent, wStride: wStride) }
         for (level, picture) in pictures.enumerated() { picture.style(wPlus + (2 * level + 1) * latent, wStride: wStride) }
 
-        if !layers[0].convolution.takesScale { modulateConstant() }
         for (level, picture) in pictures.enumerated() {
             for index in layerIndices(level) {
-                let layer = layers[index], convolution = layer.convolution
-                let input = index == 0 ? constant : layers[index - 1].output
-                convolution.forward(
-                    convolution.takesScale ? input.pointer : modulated.pointer,
-                    scale: convolution.takesScale ? UnsafePointer(layer.styles.pointer) : nil,
+                let layer = layers[index], input = index == 0 ? constant : layers[index - 1].output
+                layer.convolution.forward(
+                    input.pointer, scale: layer.styles.pointer,
                     layer.layer.upsamples ? unblurred.pointer : layer.convolved.pointer, scratch: scratch.pointer)
-                let next = index + 1 < layers.count && !layers[index + 1].convolution.takesScale ? layers[index + 1] : nil
                 for n in 0..<batch {
-                    renderPass(n, index, level, noise?[index], next, index == layerIndices(level).last! ? picture : nil)
+                    renderPass(n, index, level, noise?[index], index == layerIndices(level).last! ? picture : nil)
                 }
             }
             if level > 0 {
@@ -93,19 +88,6 @@ final class BlockedGAR {
                 addFIRUpsampled(
                     pictures[level - 1].output.pointer, picture.output.pointer, planes: 3 * batch, height: side / 2,
                     width: side / 2, row: row.pointer)
-            }
-        }
-    }
-
-    private func modulateConstant() {
-        let channels = layers[0].layer.inputChannels
-        for n in 0..<batch {
-            for c in 0..<channels {
-                let s = layers[0].styles.pointer[n * channels + c]
-                for p in 0..<16 {
-                    let at = n * 16 * channels + (c / 16 * 16 + p) * 16 + c % 16
-                    modulated.pointer[at] = constant.pointer[at] * s
-                }
             }
         }
     }
@@ -122,7 +104,7 @@ final class BlockedGAR {
 
     /// What follows a layer's convolution, for one sample.
     private func renderPass(
-        _ n: Int, _ index: Int, _ level: Int, _ noise: Tensor<Float>?, _ next: BlockedLayer?, _ picture: BlockedPicture?
+        _ n: Int, _ index: Int, _ level: Int, _ noise: Tensor<Float>?, _ picture: BlockedPicture?
     ) {
         let layer = layers[index], side = layer.resolution, area = side * side, channels = layer.layer.outputChannels
         let scale = maps(index, n, injections[level].output), at = n * layer.outputCount
@@ -132,8 +114,6 @@ final class BlockedGAR {
             y: layer.convolved.pointer + at, d: layer.demodulation.pointer + n * channels, scale: scale, shift: scale + area,
             noise: noise.map { UnsafePointer(noiseOf($0, n, area)) }, bias: layer.layer.bias.pointer,
             noise_weight: layer.layer.noiseWeight, out: layer.output.pointer + at,
-            style: next.map { UnsafePointer($0.styles.pointer + n * channels) },
-            modulated: next == nil ? nil : modulated.pointer + at,
             rgb_weights: picture.map { UnsafePointer($0.modulated.pointer + n * 3 * channels) },
             rgb_bias: picture.map { UnsafePointer($0.layer.bias.pointer) },
             rgb: picture.map { $0.output.pointer + n * 3 * area })
