@@ -54,7 +54,7 @@ public final class FaceDetector: @unchecked Sendable {
     private static let maximumLevelPixels = 3_000_000.0
 
     /// The network that the library carries.
-    public static func embedded(path: ConvolutionPath = .gemm) throws -> FaceDetector {
+    public static func embedded(path: ConvolutionPath = .vector) throws -> FaceDetector {
         var size = 0
         let start = garface_default_face_detector(&size)
         let memory = UnsafeRawBufferPointer(start: start, count: size)
@@ -62,7 +62,7 @@ public final class FaceDetector: @unchecked Sendable {
     }
 
     /// Reads a file of kind "face-detector".
-    public init(file: SafetensorsFile, path: ConvolutionPath = .gemm) throws {
+    public init(file: SafetensorsFile, path: ConvolutionPath = .vector) throws {
         let network = try NetworkFile(file, kind: "face-detector")
         guard network.layers.reduce(1, { $0 * $1.stride }) == Self.stride else {
             throw GarfaceError(.malformedFile, "\(file.name): the strides of a face detector must multiply to \(Self.stride)")
