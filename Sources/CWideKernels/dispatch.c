@@ -84,6 +84,12 @@ KERNEL(void, garface_blur_adjoint,
 KERNEL(void, garface_raster_rows,
        (const double *screen, const int *triangles, const int *list, int n, int width, int first, int end, int *ids, double *depth),
        (screen, triangles, list, n, width, first, end, ids, depth))
+KERNEL(void, garface_barycentrics,
+       (const float *vertices, const int *triangles, const int *ids, int width, int height, int first, int end, float *barycentrics, float *depth),
+       (vertices, triangles, ids, width, height, first, end, barycentrics, depth))
+KERNEL(void, garface_interpolate,
+       (const struct garface_interpolation *n, size_t first, size_t end, float *map),
+       (n, first, end, map))
 KERNEL(void, garface_interpolate_backward,
        (const struct garface_interpolation *n, const float *gradient, float *d_attributes, float *d_vertices),
        (n, gradient, d_attributes, d_vertices))

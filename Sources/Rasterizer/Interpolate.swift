@@ -18,10 +18,16 @@ extension RasterBuffer {
     ) {
         let layout = layout ?? .interleaved(channels: channels)
         let (ids, barycentrics, width) = (ids, barycentrics, width)
+        let call = kernelCall(channels, layout)
         triangles.withUnsafeBufferPointer { triangles in
             inRows {
                 let pixels = $0.lowerBound * width..<$0.upperBound * width
-                interpolateKernel(ids, barycentrics, pixels, triangles, attributes, channels, map, layout)
+                if var n = call {
+                    (n.triangles, n.attributes) = (triangles.baseAddress, single(attributes))
+                    garface_interpolate(&n, pixels.lowerBound, pixels.upperBound, single(map))
+                } else {
+                    interpolateKernel(ids, barycentrics, pixels, triangles, attributes, channels, map, layout)
+                }
             }
         }
     }
@@ -35,15 +41,12 @@ extension RasterBuffer {
     ) {
         let layout = layout ?? .interleaved(channels: channels)
         let (ids, barycentrics, count) = (ids, barycentrics, pixelCount)
-        let wide = T.self == Float.self && channels == 3 && layout.pixelStride == 1 && layout.channelStride == count
-            && garface_kernels_available()
+        let call = kernelCall(channels, layout)
         triangles.withUnsafeBufferPointer { triangles in
             // The two gradients share nothing that is written.
             inHalves { first, second in
-                if wide {
-                    var n = garface_interpolation(
-                        pixels: count, ids: ids, barycentrics: single(barycentrics), triangles: triangles.baseAddress,
-                        attributes: single(attributes), vertices: single(vertices))
+                if var n = call {
+                    (n.triangles, n.attributes, n.vertices) = (triangles.baseAddress, single(attributes), single(vertices))
                     garface_interpolate_backward(
                         &n, single(dMap), singleOrNil(first ? dAttributes : nil), singleOrNil(second ? dVertices : nil))
                     return
@@ -53,6 +56,17 @@ extension RasterBuffer {
                     first ? dAttributes : nil, second ? dVertices : nil)
             }
         }
+    }
+}
+
+extension RasterBuffer {
+    /// What the kernels take of this buffer, for pictures that they can make.
+    fileprivate func kernelCall(_ channels: Int, _ layout: PictureLayout) -> garface_interpolation? {
+        guard T.self == Float.self, channels == 3, layout.pixelStride == 1, layout.channelStride == pixelCount,
+            garface_kernels_available()
+        else { return nil }
+        return garface_interpolation(
+            pixels: pixelCount, ids: ids, barycentrics: single(barycentrics), triangles: nil, attributes: nil, vertices: nil)
     }
 }
 

@@ -46,8 +46,17 @@ public func updateBarycentrics<T: Scalar>(
     vertices: UnsafePointer<T>, triangles: [Int32], in buffer: RasterBuffer<T>
 ) {
     let (width, height, ids, barycentrics, depth) = (buffer.width, buffer.height, buffer.ids, buffer.barycentrics, buffer.depth)
+    let wide = T.self == Float.self && garface_kernels_available()
     triangles.withUnsafeBufferPointer { triangles in
-        buffer.inRows { barycentricsKernel(vertices, triangles, ids, width, height, $0, barycentrics, depth) }
+        buffer.inRows { rows in
+            if wide {
+                garface_barycentrics(
+                    single(vertices), triangles.baseAddress, ids, Int32(width), Int32(height), Int32(rows.lowerBound),
+                    Int32(rows.upperBound), single(barycentrics), single(depth))
+            } else {
+                barycentricsKernel(vertices, triangles, ids, width, height, rows, barycentrics, depth)
+            }
+        }
     }
 }
 

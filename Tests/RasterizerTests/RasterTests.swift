@@ -108,6 +108,39 @@ import Testing
         }
     }
 
+    /// In single precision several pixels at a time, in double by the plain loops; sides that no vector divides.
+    @Test(arguments: [(1, 1), (5, 3), (17, 9), (31, 16), (40, 33)]) func kernelsDoAsThePlainLoops(_ width: Int, _ height: Int) {
+        var rng = RandomGenerator(seed: UInt64(width))
+        // Counter-clockwise ones all over the picture, and beyond its edges.
+        var v: [Float] = []
+        for _ in 0..<24 {
+            let x = rng.uniform() * 2.2 - 1.1, y = rng.uniform() * 2.2 - 1.1, z = rng.uniform(), size = 0.1 + 0.5 * rng.uniform()
+            v += [x, y, z, x + size, y, z - 0.1, x, y + size, z + 0.2].map { Float($0) }
+        }
+        let triangles = (0..<Int32(v.count / 3)).map { $0 }, attributes = v.indices.map { _ in Float(rng.uniform()) }
+        func compare(_ single: RasterBuffer<Float>, _ double: RasterBuffer<Double>) {
+            let n = width * height, a = Tensor<Float>([3, height, width]), b = Tensor<Double>([3, height, width])
+            a.fill(7)  // what was there must be overwritten
+            single.interpolate(attributes, channels: 3, triangles: triangles, into: a.pointer, layout: .planar(pixels: n))
+            double.interpolate(attributes.map { Double($0) }, channels: 3, triangles: triangles, into: b.pointer, layout: .planar(pixels: n))
+            for p in 0..<n {
+                #expect(single.ids[p] == double.ids[p])
+                #expect((0..<3).allSatisfy { abs(Double(single.barycentrics[3 * p + $0]) - double.barycentrics[3 * p + $0]) < 1e-4 })
+                #expect((0..<3).allSatisfy { abs(Double(a[$0 * n + p]) - b[$0 * n + p]) < 1e-4 })
+                #expect(single.depth[p] == -.infinity ? double.depth[p] == -.infinity : abs(Double(single.depth[p]) - double.depth[p]) < 1e-4)
+            }
+        }
+        let single = RasterBuffer<Float>(width: width, height: height), double = RasterBuffer<Double>(width: width, height: height)
+        rasterize(vertices: v, vertexCount: v.count / 3, triangles: triangles, into: single)
+        rasterize(vertices: v.map { Double($0) }, vertexCount: v.count / 3, triangles: triangles, into: double)
+        compare(single, double)
+        // Coverage stays while the first half of the triangles collapse.
+        for k in 0..<v.count / 2 { v[k] = 0.25 }
+        updateBarycentrics(vertices: v, triangles: triangles, in: single)
+        updateBarycentrics(vertices: v.map { Double($0) }, triangles: triangles, in: double)
+        compare(single, double)
+    }
+
     @Test func areaPyramidIsTheMeanOfFinerPixels() throws {
         let head = try PosedHead<Double>()
         head.set([0.2])

@@ -135,6 +135,11 @@ int garface_triangles_near_centres(const float *boxes, int count, int n, const i
 void garface_raster_rows(const double *screen, const int *triangles, const int *list, int n, int width, int first, int end,
                          int *ids, double *depth);
 
+/// Barycentrics [height][width][3] and depth of the centres of rows first..<end of pixels that show the triangles `ids` (-1:
+/// none; zeros and minus infinity there). `vertices` [..][3] are in -1...1, y up. Numbers of elements fit 32 bits.
+void garface_barycentrics(const float *vertices, const int *triangles, const int *ids, int width, int height, int first, int end,
+                          float *barycentrics, float *depth);
+
 /// A picture of three channels, planar, interpolated from attributes at the vertices.
 struct garface_interpolation {
     /// Of the picture; the triangle of each (-1: none) and its barycentrics [pixels][3].
@@ -145,6 +150,8 @@ struct garface_interpolation {
     /// [..][3] both.
     const float *attributes, *vertices;
 };
+/// Pixels first..<end of the picture, [3][pixels]; zeros where there is no triangle.
+void garface_interpolate(const struct garface_interpolation *n, size_t first, size_t end, float *map);
 /// Adds the gradients to the attributes and to x and y of the vertices, triangles held; either may be NULL. `gradient` [3][pixels].
 void garface_interpolate_backward(const struct garface_interpolation *n, const float *gradient, float *d_attributes,
                                   float *d_vertices);
