@@ -7,8 +7,8 @@ import Numerics
 ///
 /// The surface carries the photo's colours to where the edit moves it, changed by what GAR says is different; where the photo
 /// never showed the surface GAR's picture is taken, its colours corrected by what is known around. Hair and background, which
-/// have no surface, are drawn along and come to rest at some distance from the head. An edit that changes nothing gives back
-/// the photo; away from the head it is the photo in any case.
+/// have no surface, are drawn along and come to rest at some distance from the head, and so is what covers the face. An edit
+/// that changes nothing gives back the photo; away from the head it is the photo in any case.
 struct FaceCompositor {
     let source: PhotographedHead
     /// Of both faces, in the photo.
@@ -235,6 +235,9 @@ struct FaceCompositor {
             result.changes = result.weight > 0 || max(abs(shift.x), abs(shift.y)) > 1e-3
             guard result.changes else { return result }
             result.drawn = source.photo.colour(u + shift.x, v + shift.y)
+            if let covering = source.covering, result.weight > 0 {
+                result.weight *= 1 - covering.value(u: Double(u + shift.x), v: Double(v + shift.y))
+            }
             guard result.weight > 0 else { return result }
 
             let look = edited.lookChange, foreign = a[A.foreign], eye = a[A.eye]

@@ -17,6 +17,8 @@ struct PhotographedHead {
     private let attributes: [Float]
     /// The skin's colours in this photo.
     let palette: Palette
+    /// What covers the face there, and stays before an edited one.
+    let covering: FaceCovering?
 
     /// What is interpolated between vertices, in this order.
     enum Attribute {
@@ -99,6 +101,7 @@ struct PhotographedHead {
         follows = (0..<count).map { v in smoothStep((head.mean.pointer[3 * v + 1] - chin + 55) / 45) }
         photo = BicubicPicture(image)
         self.palette = palette
+        covering = result.covering
         camera = result.camera
         (self.render, self.mesh, self.places, self.attributes) = (render, mesh, places, attributes)
     }
