@@ -697,7 +697,7 @@ typedef struct gar_edit {
     const float *identity;      /* optional: [I] instead of the result's; NULL */
     const float *expression;    /* optional: [E] instead of the result's; NULL */
     const char *expressions;    /* optional: single ones, "jawOpen=0.6, mouthSmile=0.3"; a name without its _L or
-                                   _R means both; a blink takes, by its share, eyeWide and eyeLookUp from its eye,
+                                   _R means both, ARKit's eyeBlinkLeft is eyeBlink_L; a blink takes, by its share, eyeWide and eyeLookUp from its eye,
                                    unless they are named; NULL */
     float identity_gain;        /* 0 the mean face, 1 as it is (the default), above 1 a caricature */
     float expression_gain;      /* 0 at rest, 1 as it is (the default), above 1 exaggerated */

@@ -14,6 +14,8 @@ public struct FaceCovering: Sendable {
 
     /// Probabilities between these are something of both; what is likelier than the second is covered for certain.
     private static let free = 0.35, sure = 0.65
+    /// What is likelier than the first and touches what is covered for certain is a part of it, from the second on wholly.
+    private static let doubtful = 0.15, part = 0.55
     /// By how much edges are moved out, in NDC of the aligned frame.
     private static let margin = 0.05
     /// A share of the square below which what is found is taken for noise.
@@ -46,12 +48,28 @@ public struct FaceCovering: Sendable {
     package init?(field: Similarity, side: Int, logits: [Float], margin: Int) {
         self.field = field
         self.side = side
-        values = logits.map { logit in
-            let p = 1 / (1 + exp(-Double(logit)))
-            return Float(max(0, min(1, (p - Self.free) / (Self.sure - Self.free))))
-        }
+        values = Self.covered(logits.map { 1 / (1 + exp(-Double($0))) }, side)
         unsure = (0..<margin).reduce(values) { wider, _ in Self.widened(wider, side) }
         guard Double(values.reduce(0, +)) >= Self.least * Double(values.count) else { return nil }
+    }
+
+    /// 0 to 1 of probabilities. What hangs together with something sure is judged more strictly: the second lens of sunglasses.
+    private static func covered(_ probabilities: [Double], _ side: Int) -> [Float] {
+        var isPart = probabilities.map { $0 > sure }
+        var waiting = isPart.indices.filter { isPart[$0] }
+        while let k = waiting.popLast() {
+            let x = k % side, y = k / side
+            for j in max(0, y - 1)...min(side - 1, y + 1) {
+                for i in max(0, x - 1)...min(side - 1, x + 1) where !isPart[j * side + i] && probabilities[j * side + i] > doubtful {
+                    isPart[j * side + i] = true
+                    waiting.append(j * side + i)
+                }
+            }
+        }
+        return probabilities.indices.map { k in
+            let (low, high) = isPart[k] ? (doubtful, part) : (free, sure)
+            return Float(max(0, min(1, (probabilities[k] - low) / (high - low))))
+        }
     }
 
     /// The largest of 3 x 3.

@@ -14,8 +14,8 @@ struct EditCommand: ParsableCommand {
 
             Without --into the picture is GAR's render alone, which replaces a file of the
             same name only if that is a render too (by its size). Expressions by their names in
-            parameters.json; a name without _L or _R means both sides. --expression-gain 0
-            is the face at rest, --identity-gain 1.5 a caricature.
+            parameters.json, or ARKit's; a name without _L or _R means both sides.
+            --expression-gain 0 is the face at rest, --identity-gain 1.5 a caricature.
 
             Half way to another person, geometry only, then look only:
 

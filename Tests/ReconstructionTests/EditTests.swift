@@ -96,6 +96,24 @@ import Testing
         #expect(try after("jawOpen=1")["eyeWide_L"] == 0.4)
     }
 
+    @Test func namesOfARKit() throws {
+        let own = try Self.shared.get().result
+        func after(_ named: String) throws -> [String: Float] {
+            let edited = try editor().apply(
+                edit {
+                    $0.expression = [Float](repeating: 0, count: own.expression.count)
+                    try $0.setExpressions(parsing: named)
+                })
+            return .init(uniqueKeysWithValues: zip(own.expressionNames, edited.result.expression).filter { $1 != 0 })
+        }
+        // Whole names of both, and one name there for a pair here.
+        let named = "eyeBlinkLeft=0.5, noseSneerRight=0.7, mouthLeft=0.3, browInnerUp=0.2"
+        #expect(
+            try after(named) == ["eyeBlink_L": 0.5, "noseSneer_R": 0.7, "mouthLeft": 0.3, "browInnerUp_L": 0.2, "browInnerUp_R": 0.2])
+        #expect(throws: GarfaceError.self) { try after("tongueOut=1") }
+        #expect(throws: GarfaceError.self) { try after("jawOpenLeft=1") }
+    }
+
     @Test func largeTurnsAreWarnedOf() throws {
         let editor = try editor()
         #expect(try editor.warning(of: edit { $0.turn.yaw = -25 }) == nil)

@@ -179,9 +179,12 @@ public struct FaceEdit: Sendable {
         if face.wPlus != before && (lookSeed != nil || wPlus != nil) { face.noise = [] }
     }
 
-    /// The coefficients of a name: one, or the two of a pair.
+    /// The coefficients of a name: one, or the two of a pair. ARKit's eyeBlinkLeft is eyeBlink_L.
     static func indices(_ name: String, in names: [String]) throws -> [Int] {
         if let i = names.firstIndex(of: name) { return [i] }
+        for (side, own) in [("Left", "_L"), ("Right", "_R")] where name.hasSuffix(side) {
+            if let i = names.firstIndex(of: name.dropLast(side.count) + own) { return [i] }
+        }
         let pair = names.indices.filter { names[$0] == name + "_L" || names[$0] == name + "_R" }
         if !pair.isEmpty { return pair }
         throw GarfaceError(

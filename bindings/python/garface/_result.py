@@ -296,8 +296,8 @@ class Result(Owned):
 
         Args:
             yaw, pitch, roll: degrees in the photo; None keeps. turn: degrees added to them.
-            expression: {name: coefficient}, a name without its _L or _R meaning both; or all coefficients, (E,). A named
-                blink takes, by its share, eyeWide and eyeLookUp from its eye, unless they are named as well.
+            expression: {name: coefficient}, a name without its _L or _R meaning both, and ARKit's names; or all coefficients,
+                (E,). A named blink takes, by its share, eyeWide and eyeLookUp from its eye, unless they are named as well.
             identity: (I,) coefficients.
             expression_gain: 0 is the face at rest, above 1 exaggerated. identity_gain: 0 is the mean face.
             other: whose identity, expression and look are mixed in, as far as `mix_identity`, `mix_expression` and
