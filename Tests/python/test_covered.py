@@ -61,6 +61,19 @@ def test_a_fit_looks_beside_it(picture, masked, models):
     assert result.parameters["covered_share"] == result.covered_share > 0.3
 
 
+def test_an_edit_goes_on_behind_it(masked, models):
+    """A mask stays a mask on another face and on one that turns; above it the face changes."""
+    result = garface.reconstruct(masked, models=models)
+    cloth = (masked == (20, 160, 90)).all(2)
+    for edit in (dict(look_seed=3), dict(expression={"jawOpen": 0.6}), dict(turn=(10, 0, 0))):
+        photo = result.edit(**edit).photo
+        still = np.abs(photo[cloth].astype(int) - (20, 160, 90)).max(1) < 40
+        assert still.mean() > 0.93, edit
+    other = result.edit(look_seed=3).photo
+    brow = result.landmarks[17:27].mean(0).round().astype(int)
+    assert np.abs(other.astype(int) - masked)[brow[1] - 10:brow[1] + 10, brow[0] - 30:brow[0] + 30].mean() > 3
+
+
 def test_covered_eyes_tell_no_gaze(picture, bare, models):
     points = bare.landmarks
     assert bare.gaze is not None
