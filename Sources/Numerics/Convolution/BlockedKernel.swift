@@ -26,27 +26,17 @@ enum BlockedKernel: Hashable {
     ///   - plain: `[out, in, 3, 3]`.
     ///   - adjoint: towards the input.
     func weights(_ plain: Tensor<Float>, adjoint: Bool) -> Tensor<Float> {
-        let (o, i) = (Int32(plain.shape[0]), Int32(plain.shape[1]))
-        return withExtendedLifetime(plain) {
+        let (count, make) =
             switch self {
-            case .winograd:
-                let u = Tensor<Float>([garface_winograd_weight_count(i, o)])
-                garface_winograd_weights(plain.pointer, i, o, adjoint, u.pointer)
-                return u
-            case .small:
-                let u = Tensor<Float>([garface_small_weight_count(i, o)])
-                garface_small_weights(plain.pointer, i, o, adjoint, u.pointer)
-                return u
-            case .up:
-                let u = Tensor<Float>([garface_up_weight_count(i, o)])
-                garface_up_weights(plain.pointer, i, o, adjoint, u.pointer)
-                return u
-            case .smallUp:
-                let u = Tensor<Float>([garface_small_weight_count(i, o)])
-                garface_small_up_weights(plain.pointer, i, o, adjoint, u.pointer)
-                return u
+            case .winograd: (garface_winograd_weight_count, garface_winograd_weights)
+            case .small: (garface_small_weight_count, garface_small_weights)
+            case .up: (garface_up_weight_count, garface_up_weights)
+            case .smallUp: (garface_small_weight_count, garface_small_up_weights)
             }
-        }
+        let (o, i) = (Int32(plain.shape[0]), Int32(plain.shape[1]))
+        let u = Tensor<Float>([count(i, o)])
+        withExtendedLifetime(plain) { make(plain.pointer, i, o, adjoint, u.pointer) }
+        return u
     }
 
     /// Numbers of working memory for each part.
