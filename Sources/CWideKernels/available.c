@@ -1,12 +1,12 @@
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
 #include "kernels.h"
 
 #if defined(__x86_64__)
 static int find_width(void) {
     const char *most = getenv("GARFACE_MAX_ISA");
-    const bool narrow = most && !strcmp(most, "AVX2"), none = most && !strcmp(most, "NONE");
+    const bool narrow = most && !strcasecmp(most, "AVX2"), none = most && !strcasecmp(most, "NONE");
     if (none || !__builtin_cpu_supports("fma")) return 0;
     if (!narrow && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))

@@ -108,20 +108,26 @@ struct BlockedConvolutionTests {
         try compare(kind, .winograd, .bfloat16)
     }
 
-    /// Every part computes its pixels from the same sums: the thread count changes nothing at all.
-    @Test(arguments: [ConvolutionKind.same3x3, .up3x3]) func threadsChangeNothing(_ kind: ConvolutionKind) throws {
+    /// Every part computes its pixels from the same sums: the thread count changes nothing at all, either way.
+    @Test(arguments: [ConvolutionKind.same3x3, .up3x3], [(32, 24), (4, 4), (9, 13)])
+    func threadsChangeNothing(_ kind: ConvolutionKind, _ size: (Int, Int)) throws {
         var rng = RandomGenerator(seed: 6)
-        let weights: Tensor<Float> = randomTensor([32, 16, 3, 3], &rng), x: Tensor<Float> = randomTensor([1, 16, 32, 24], &rng)
-        var results: [[Float]] = []
-        for threads in [1, 2, 3, 2] {
-            setThreadCount(threads)
-            defer { setThreadCount(1) }
-            let c = try BlockedConvolution(ConvolutionWeights(weights, kind: kind), height: 32, width: 24, engine: .winograd)
-            let y = Tensor<Float>(c.outputShape), scratch = Tensor<Float>([c.scratchCount])
-            withExtendedLifetime((x, scratch)) { c.forward(x.pointer, y.pointer, scratch: scratch.pointer) }
-            results.append(y.array)
+        let (h, w) = size, weights: Tensor<Float> = randomTensor([48, 16, 3, 3], &rng), x: Tensor<Float> = randomTensor([1, 16, h, w], &rng)
+        for precision in ProductPrecision.allCases where precision.isAvailable {
+            var results: [[Float]] = []
+            for threads in [1, 2, 3, 5, 2] {
+                setThreadCount(threads)
+                defer { setThreadCount(1) }
+                let c = try BlockedConvolution(ConvolutionWeights(weights, kind: kind), height: h, width: w, precision: precision)
+                let y = Tensor<Float>(c.outputShape), dx = Tensor<Float>(x.shape), scratch = Tensor<Float>([c.scratchCount])
+                withExtendedLifetime((x, scratch)) {
+                    c.forward(x.pointer, y.pointer, scratch: scratch.pointer)
+                    c.backward(y.pointer, dx.pointer, scratch: scratch.pointer)
+                }
+                results.append(y.array + dx.array)
+            }
+            #expect(results.allSatisfy { $0 == results[0] })
         }
-        #expect(results.allSatisfy { $0 == results[0] })
     }
 
     @Test func refusesOtherChannels() throws {

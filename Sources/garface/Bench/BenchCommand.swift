@@ -10,8 +10,8 @@ struct BenchCommand: ParsableCommand {
         abstract: "Time the library's parts on this machine.",
         discussion: """
             Median, spread (half of the repeats lie within it) and best are wall-clock
-            times; cpu is the processor time of the quickest repeat, which a busy machine
-            disturbs less. Nothing is compared with a limit.
+            times; cpu is the processor time that a quarter of the repeats stay below: a
+            busy machine disturbs it less. Nothing is compared with a limit.
 
               garface bench                         what takes seconds
               garface bench gar head --threads 2    some suites

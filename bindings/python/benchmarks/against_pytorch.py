@@ -206,6 +206,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=5, help="at least so many repeats")
     parser.add_argument("--json", help="file for the results")
     a = parser.parse_args()
+    if a.threads < 1 or a.repeats < 1:
+        parser.error("--threads and --repeats are at least 1")
     fix_threads(a.threads)
     torch.set_num_threads(a.threads)
     garface.set_thread_count(a.threads)

@@ -238,6 +238,8 @@ def main():
     parser.add_argument("--share", type=float, default=1, help="of each stage's iterations, for a quick look")
     parser.add_argument("--json", help="file for the results")
     a = parser.parse_args()
+    if a.threads < 1 or a.repeats < 1:
+        parser.error("--threads and --repeats are at least 1")
     torch.set_num_threads(a.threads)
     garface.set_thread_count(a.threads)
     models = garface.Models()
