@@ -3,7 +3,7 @@ import Numerics
 
 /// A renderer at work in single precision where the processor has AVX2 and all numbers of channels are multiples of 16:
 /// maps stay in blocks of 16 channels from the first layer to the last, and everything between two convolutions is one pass.
-/// The planar way of `GARContext` is its reference.
+/// The planar way of `GARContext` is its reference. One sample goes through all layers before the next: its maps stay in the caches.
 final class BlockedGAR {
     private let layers: [BlockedLayer]
     private let pictures: [BlockedPicture]
@@ -12,7 +12,7 @@ final class BlockedGAR {
     private let dPictures: [Tensor<Float>]
     private let batch, latent, rows, parts, widest: Int
     private let resolutions: [Int]
-    /// Used by one layer after the other.
+    /// Used by one layer after the other, and by one sample.
     private let scratch, unblurred, gradient, above, sums, own, work, row: Tensor<Float>
 
     /// `.bfloat16` where convolutions multiply in it.
@@ -36,22 +36,18 @@ final class BlockedGAR {
         layers = try zip(model.layers, sides).map { try BlockedLayer($0, batch: batch, resolution: $1, precision: precision) }
         pictures = zip(model.toRGBs, resolutions).map { BlockedPicture($0, batch: batch, resolution: $1) }
         injections = try zip(model.injections, resolutions).map { try BlockedInjection($0, batch: batch, resolution: $1) }
-        let base = model.constant.count
-        constant = Tensor([batch, c.channels[4]!, 4, 4])
-        for n in 0..<batch {
-            BlockedMaps.pack(
-                model.constant.pointer, constant.pointer + n * base, batch: 1, channels: c.channels[4]!, area: 16)
-        }
+        constant = Tensor([1, c.channels[4]!, 4, 4])
+        BlockedMaps.pack(model.constant.pointer, constant.pointer, batch: 1, channels: c.channels[4]!, area: 16)
         dPictures = resolutions.map { Tensor([batch, 3, $0, $0]) }
         let largest = layers.map(\.outputCount).max()!
         widest = layers.map { max($0.layer.inputChannels, $0.layer.outputChannels) }.max()!
         let side = resolutions.last!
         scratch = Tensor([max(layers.map(\.convolution.scratchCount).max()!, parts * Self.rowScratch(side))])
-        unblurred = Tensor([batch * max(16, layers.map(\.unblurredCount).max()!)])
-        gradient = Tensor([batch * largest])
-        above = Tensor([batch * largest])
+        unblurred = Tensor([max(16, layers.map(\.unblurredCount).max()!)])
+        gradient = Tensor([largest])
+        above = Tensor([largest])
         sums = Tensor([Self.summands, 5, widest])
-        own = Tensor([batch, widest])
+        own = Tensor([widest])
         work = Tensor([2 * widest])
         row = Tensor([2 * side + 16])
     }
@@ -73,21 +69,23 @@ final class BlockedGAR {
         for (index, layer) in layers.enumerated() { layer.style(wPlus + index * latent, wStride: wStride) }
         for (level, picture) in pictures.enumerated() { picture.style(wPlus + (2 * level + 1) * latent, wStride: wStride) }
 
-        for (level, picture) in pictures.enumerated() {
-            for index in layerIndices(level) {
-                let layer = layers[index], input = index == 0 ? constant : layers[index - 1].output
-                layer.convolution.forward(
-                    input.pointer, scale: layer.styles.pointer,
-                    layer.layer.upsamples ? unblurred.pointer : layer.convolved.pointer, scratch: scratch.pointer)
-                for n in 0..<batch {
+        for n in 0..<batch {
+            for (level, picture) in pictures.enumerated() {
+                for index in layerIndices(level) {
+                    let layer = layers[index], inputs = layer.layer.inputChannels
+                    let input = index == 0 ? constant.pointer : layers[index - 1].output.pointer + n * layers[index - 1].outputCount
+                    layer.convolution.forward(
+                        input, scale: layer.styles.pointer + n * inputs,
+                        layer.layer.upsamples ? unblurred.pointer : layer.convolved.pointer + n * layer.outputCount,
+                        scratch: scratch.pointer)
                     renderPass(n, index, level, noise?[index], index == layerIndices(level).last! ? picture : nil)
                 }
-            }
-            if level > 0 {
-                let side = resolutions[level]
-                addFIRUpsampled(
-                    pictures[level - 1].output.pointer, picture.output.pointer, planes: 3 * batch, height: side / 2,
-                    width: side / 2, row: row.pointer)
+                if level > 0 {
+                    let side = resolutions[level]
+                    addFIRUpsampled(
+                        pictures[level - 1].output.pointer + n * 3 * side * side / 4, picture.output.pointer + n * 3 * side * side,
+                        planes: 3, height: side / 2, width: side / 2, row: row.pointer)
+                }
             }
         }
     }
@@ -110,7 +108,7 @@ final class BlockedGAR {
         let scale = maps(index, n, injections[level].output), at = n * layer.outputCount
         let call = garface_render(
             channels: Int32(channels), height: Int32(side), width: Int32(side),
-            unblurred: layer.layer.upsamples ? UnsafePointer(unblurred.pointer + n * layer.unblurredCount) : nil,
+            unblurred: layer.layer.upsamples ? UnsafePointer(unblurred.pointer) : nil,
             y: layer.convolved.pointer + at, d: layer.demodulation.pointer + n * channels, scale: scale, shift: scale + area,
             noise: noise.map { UnsafePointer(noiseOf($0, n, area)) }, bias: layer.layer.bias.pointer,
             noise_weight: layer.layer.noiseWeight, out: layer.output.pointer + at,
@@ -126,26 +124,26 @@ final class BlockedGAR {
     func backward(dImage: Tensor<Float>, dWPlus: Tensor<Float>?, dNormals: [Tensor<Float>]?, dNoise: [Tensor<Float>]?) {
         dPictures.last!.copy(from: dImage)
         if dNormals != nil { for injection in injections { injection.dOutput.fill(0) } }
-        for level in pictures.indices.reversed() {
-            for index in layerIndices(level).reversed() {
-                let layer = layers[index], showing = index == layerIndices(level).last!
-                for n in 0..<batch {
+        for n in 0..<batch {
+            for level in pictures.indices.reversed() {
+                for index in layerIndices(level).reversed() {
+                    let layer = layers[index], showing = index == layerIndices(level).last!
                     backwardPass(n, index, level, showing, dNormals != nil, dNoise?[index], dWPlus != nil)
                     if let dWPlus { stylesBackward(n, index, level, showing, dWPlus.pointer + n * rows * latent) }
+                    if index == 0 && dWPlus == nil { break }
+                    if layer.layer.upsamples { blurBackward(layer) }
+                    layer.convolution.backward(
+                        layer.layer.upsamples ? unblurred.pointer : gradient.pointer, above.pointer, scratch: scratch.pointer)
                 }
-                if index == 0 && dWPlus == nil { break }
-                if layer.layer.upsamples { blurBackward(layer) }
-                layer.convolution.backward(
-                    layer.layer.upsamples ? unblurred.pointer : gradient.pointer, above.pointer, scratch: scratch.pointer)
+                if level > 0 {
+                    let side = resolutions[level] / 2
+                    firUpsampledAdjoint(
+                        dPictures[level].pointer + n * 12 * side * side, dPictures[level - 1].pointer + n * 3 * side * side, planes: 3,
+                        height: side, width: side, row: row.pointer)
+                }
             }
-            if level > 0 {
-                let side = resolutions[level] / 2
-                firUpsampledAdjoint(
-                    dPictures[level].pointer, dPictures[level - 1].pointer, planes: 3 * batch, height: side, width: side,
-                    row: row.pointer)
-            }
+            if let dWPlus { firstStyleBackward(n, dWPlus.pointer + n * rows * latent) }
         }
-        if let dWPlus { firstStyleBackward(dWPlus.pointer) }
         if let dNormals {
             for (injection, target) in zip(injections, dNormals) { injection.backward(addingTo: target.pointer) }
         }
@@ -160,12 +158,12 @@ final class BlockedGAR {
         let dMaps = toMaps ? maps(index, n, injections[level].dOutput) : nil
         let call = garface_render_backward(
             channels: Int32(channels), height: Int32(side), width: Int32(side),
-            above: next == nil ? nil : UnsafePointer(above.pointer + at),
+            above: next == nil ? nil : UnsafePointer(above.pointer),
             above_style: next.map { UnsafePointer($0.styles.pointer + n * channels) },
             rgb_gradient: showing ? UnsafePointer(dPictures[level].pointer + n * 3 * area) : nil,
             rgb_weights: showing ? UnsafePointer(pictures[level].modulated.pointer + n * 3 * channels) : nil,
             out: layer.output.pointer + at, y: layer.convolved.pointer + at, d: layer.demodulation.pointer + n * channels,
-            scale: maps(index, n, injections[level].output), dy: gradient.pointer + at, d_scale: dMaps,
+            scale: maps(index, n, injections[level].output), dy: gradient.pointer, d_scale: dMaps,
             d_shift: dMaps.map { $0 + area }, d_noise: dNoise.map { noiseOf($0, n, area) },
             noise_weight: layer.layer.noiseWeight, sums: toStyles ? sums.pointer : nil)
         let count = side < 32 ? 1 : Self.summands
@@ -180,7 +178,7 @@ final class BlockedGAR {
 
     /// After `backwardPass` of a layer: its sums complete the styles of the layer after it and of its picture.
     private func stylesBackward(_ n: Int, _ index: Int, _ level: Int, _ showing: Bool, _ dW: UnsafeMutablePointer<Float>) {
-        let channels = layers[index].layer.outputChannels, waiting = own.pointer + n * widest
+        let channels = layers[index].layer.outputChannels, waiting = own.pointer
         if index + 1 < layers.count {
             layers[index + 1].styleBackward(
                 n, input: sums.pointer, own: waiting, dW + (index + 1) * latent, work: work.pointer)
@@ -191,31 +189,26 @@ final class BlockedGAR {
         }
     }
 
-    private func firstStyleBackward(_ dW: UnsafeMutablePointer<Float>) {
+    private func firstStyleBackward(_ n: Int, _ dW: UnsafeMutablePointer<Float>) {
         let layer = layers[0], channels = layer.layer.inputChannels
-        for n in 0..<batch {
-            for c in 0..<channels {
-                var sum: Float = 0
-                for p in 0..<16 {
-                    let at = n * 16 * channels + (c / 16 * 16 + p) * 16 + c % 16
-                    sum += above.pointer[at] * constant.pointer[at]
-                }
-                sums.pointer[c] = sum
+        for c in 0..<channels {
+            var sum: Float = 0
+            for p in 0..<16 {
+                let at = (c / 16 * 16 + p) * 16 + c % 16
+                sum += above.pointer[at] * constant.pointer[at]
             }
-            layer.styleBackward(
-                n, input: sums.pointer, own: own.pointer + n * widest, dW + n * rows * latent, work: work.pointer)
+            sums.pointer[c] = sum
         }
+        layer.styleBackward(n, input: sums.pointer, own: own.pointer, dW, work: work.pointer)
     }
 
     /// From the gradient behind the blur of an up-sampling layer to the one before it.
     private func blurBackward(_ layer: BlockedLayer) {
         let side = Int32(layer.resolution), channels = Int32(layer.layer.outputChannels), count = partsFor(layer.resolution)
         let each = Self.rowScratch(resolutions.last!), memory = scratch.pointer
-        for n in 0..<batch {
-            let from = gradient.pointer + n * layer.outputCount, to = unblurred.pointer + n * layer.unblurredCount
-            inParts(count) { part in
-                garface_blur_adjoint(from, to, channels, side, side, memory + part * each, Int32(part), Int32(count))
-            }
+        let from = gradient.pointer, to = unblurred.pointer
+        inParts(count) { part in
+            garface_blur_adjoint(from, to, channels, side, side, memory + part * each, Int32(part), Int32(count))
         }
     }
 }

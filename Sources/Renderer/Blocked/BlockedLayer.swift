@@ -4,6 +4,7 @@ import Numerics
 /// One render layer at work on a batch, its maps in blocks of 16 channels: what its backward pass needs from the forward pass.
 final class BlockedLayer {
     let layer: RenderLayer<Float>
+    /// Of one sample.
     let convolution: BlockedConvolution
     let resolution: Int
     /// After the activation, and before everything that follows the convolution: [B, C/16, r, r, 16].
@@ -18,7 +19,7 @@ final class BlockedLayer {
         self.batch = batch
         self.resolution = resolution
         let side = layer.upsamples ? resolution / 2 : resolution
-        convolution = try BlockedConvolution(layer.convolution, batch: batch, height: side, width: side, precision: precision)
+        convolution = try BlockedConvolution(layer.convolution, height: side, width: side, precision: precision)
         output = Tensor([batch, layer.outputChannels, resolution, resolution])
         convolved = Tensor(output.shape)
         styles = Tensor([batch, layer.inputChannels])
@@ -29,7 +30,6 @@ final class BlockedLayer {
     /// Numbers of `output` for one sample, and of the up-convolution's result before its blur.
     var outputCount: Int { layer.outputChannels * resolution * resolution }
     var unblurredCount: Int { layer.upsamples ? layer.outputChannels * (resolution + 1) * (resolution + 1) : 0 }
-    var inputCount: Int { convolution.inputShape[1...].reduce(1, *) }
 
     /// Styles and demodulation from the rows of w+, `wStride` apart.
     func style(_ w: UnsafePointer<Float>, wStride: Int) {
