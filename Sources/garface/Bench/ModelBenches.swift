@@ -28,35 +28,30 @@ enum GARBench {
         let flops = Double(batch) * GARLayers.all(c).reduce(0) { $0 + $1.flops }
         let group = "\(gar.benchName), \(c.size) px, \(batch) at a time, \(BenchTable.decimal(flops * 1e-9, 2)) GFLOP of convolutions"
         func forward(_ context: GARContext<Float>) { context.forward(wPlus: wPlus, normals: normals, noise: noise) }
-        func toNormals(_ context: GARContext<Float>) {
-            forward(context)
-            context.backward(dImage: dImage, dWPlus: dWPlus, dNormals: dNormals)
+        /// A row of the way there and back; what is nil is held, and its part of the way back is left out.
+        func back(
+            _ name: String, _ context: GARContext<Float>, _ toW: Tensor<Float>?, _ toNormals: [Tensor<Float>]?,
+            _ toNoise: [Tensor<Float>]? = nil, flops: Double? = nil
+        ) -> BenchRow {
+            BenchRow(
+                group: group, name: name,
+                timing: clock.time {
+                    forward(context)
+                    context.backward(dImage: dImage, dWPlus: toW, dNormals: toNormals, dNoise: toNoise)
+                }, flops: flops)
         }
         var rows = [
             BenchRow(group: group, name: "forward", timing: clock.time { forward(context) }, flops: flops),
-            BenchRow(
-                group: group, name: "forward, backward to w+",
-                timing: clock.time {
-                    forward(context)
-                    context.backward(dImage: dImage, dWPlus: dWPlus)
-                }),
-            BenchRow(
-                group: group, name: "forward, backward to w+, normals", timing: clock.time { toNormals(context) },
-                flops: 2 * flops),
-            BenchRow(
-                group: group, name: "forward, backward to w+, normals, noise",
-                timing: clock.time {
-                    forward(context)
-                    context.backward(dImage: dImage, dWPlus: dWPlus, dNormals: dNormals, dNoise: dNoise)
-                }, flops: 2 * flops),
+            back("forward, backward to w+", context, dWPlus, nil),
+            back("forward, backward to normals", context, nil, dNormals),
+            back("forward, backward to w+, normals", context, dWPlus, dNormals, flops: 2 * flops),
+            back("forward, backward to w+, normals, noise", context, dWPlus, dNormals, dNoise, flops: 2 * flops),
         ]
         let quick = try GARContext(gar, batch: batch, precision: .bfloat16)
         if quick.precision == .bfloat16 {
             rows += [
                 BenchRow(group: group, name: "bfloat16: forward", timing: clock.time { forward(quick) }, flops: flops),
-                BenchRow(
-                    group: group, name: "bfloat16: forward, backward to w+, normals", timing: clock.time { toNormals(quick) },
-                    flops: 2 * flops),
+                back("bfloat16: forward, backward to w+, normals", quick, dWPlus, dNormals, flops: 2 * flops),
             ]
         }
         return rows
