@@ -154,6 +154,15 @@ let head: HeadModel<Double>? = try? HeadModel<Double>.embedded()
         #expect(dv[18] == 0 && dv[0].isFinite)
     }
 
+    /// Two triangles back to back, as of a lash: their sum is nothing but rounding.
+    @Test func normalsOfOppositeTrianglesAreZero() {
+        let v: [Float] = [12.3, -7.1, 40.2, 13.9, -6.3, 40.9, 12.7, -5.8, 41.7, 14.4, -4.9, 42.3]
+        let vertexNormals = VertexNormals<Float>(topology: MeshTopology(triangles: [0, 1, 2, 2, 1, 0, 1, 3, 2, 2, 3, 1], vertexCount: 4))
+        var n = [Float](repeating: 7, count: 12)
+        vertexNormals.forward(v, into: &n)
+        #expect(n.allSatisfy { $0 == 0 })
+    }
+
     @Test func priorEnergyMatchesItsGradientAndRests() throws {
         let m = try #require(head)
         let x = normals(135, seed: 13)
