@@ -71,24 +71,27 @@ func gatherNormals<T: Scalar>(
     _ start: [Int32], _ corners: [Int32], _ range: Range<Int>, _ face: UnsafePointer<T>, _ normals: UnsafeMutablePointer<T>,
     _ inverseLengths: UnsafeMutablePointer<T>
 ) {
-    // Below this squared length, or this share of what was summed, a sum is rounding noise: no triangle in mm or NDC is as
+    // Below this squared length, or this share of the last triangle, a sum is rounding noise: no triangle in mm or NDC is as
     // small, but two that lie back to back cancel.
     let smallest: T = 1e-30, noise = 100 * T.ulpOfOne
     start.withUnsafeBufferPointer { start in
         corners.withUnsafeBufferPointer { corners in
             for v in range {
-                var x: T = 0, y: T = 0, z: T = 0, summed: T = 0
+                var x: T = 0, y: T = 0, z: T = 0, last = face
                 for k in Int(start[v])..<Int(start[v &+ 1]) {
                     let f = face + 3 &* Int(UInt32(bitPattern: corners[k]) / 3)
                     x += f[0]
                     y += f[1]
                     z += f[2]
-                    summed += f[0] * f[0] + f[1] * f[1] + f[2] * f[2]
+                    last = f
                 }
                 let square = x * x + y * y + z * z
                 // A comparison that NaN fails: damaged vertices get a zero normal.
-                let isNormal = square > smallest && square > noise * noise * summed && square.isFinite
-                let inverse: T = isNormal ? 1 / square.squareRoot() : 0
+                var inverse: T = 0
+                if square > smallest && square.isFinite {
+                    let one = last[0] * last[0] + last[1] * last[1] + last[2] * last[2]
+                    if square > noise * noise * one { inverse = 1 / square.squareRoot() }
+                }
                 inverseLengths[v] = inverse
                 normals[3 &* v] = inverse > 0 ? x * inverse : 0
                 normals[3 &* v &+ 1] = inverse > 0 ? y * inverse : 0
