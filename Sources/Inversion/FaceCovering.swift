@@ -58,12 +58,10 @@ public struct FaceCovering: Sendable {
         var isPart = probabilities.map { $0 > sure }
         var waiting = isPart.indices.filter { isPart[$0] }
         while let k = waiting.popLast() {
-            let x = k % side, y = k / side
-            for j in max(0, y - 1)...min(side - 1, y + 1) {
-                for i in max(0, x - 1)...min(side - 1, x + 1) where !isPart[j * side + i] && probabilities[j * side + i] > doubtful {
-                    isPart[j * side + i] = true
-                    waiting.append(j * side + i)
-                }
+            around(k, side) { i in
+                guard !isPart[i], probabilities[i] > doubtful else { return }
+                isPart[i] = true
+                waiting.append(i)
             }
         }
         return probabilities.indices.map { k in
@@ -75,12 +73,17 @@ public struct FaceCovering: Sendable {
     /// The largest of 3 x 3.
     private static func widened(_ values: [Float], _ side: Int) -> [Float] {
         values.indices.map { k in
-            let x = k % side, y = k / side
             var most: Float = 0
-            for j in max(0, y - 1)...min(side - 1, y + 1) {
-                for i in max(0, x - 1)...min(side - 1, x + 1) { most = max(most, values[j * side + i]) }
-            }
+            around(k, side) { most = max(most, values[$0]) }
             return most
+        }
+    }
+
+    /// Pixel k and those that touch it.
+    private static func around(_ k: Int, _ side: Int, _ body: (Int) -> Void) {
+        let x = k % side, y = k / side
+        for j in max(0, y - 1)...min(side - 1, y + 1) {
+            for i in max(0, x - 1)...min(side - 1, x + 1) { body(j * side + i) }
         }
     }
 

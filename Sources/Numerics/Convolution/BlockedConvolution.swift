@@ -108,10 +108,7 @@ public final class BlockedConvolution {
 
 extension ConvolutionWeights {
     /// As [out, in, k, k], whatever the kind.
-    func unswapped() -> Tensor<Float> {
-        let plain = plainWeights as AnyObject as! Tensor<Float>
-        return kind == .up3x3 ? ConvolutionWeights<Float>.swapChannels(plain) : plain
-    }
+    func unswapped() -> Tensor<T> { kind == .up3x3 ? Self.swapChannels(plainWeights) : plainWeights }
 }
 
 /// Ordinary maps to blocked ones and back, for tests and set-up.

@@ -81,26 +81,20 @@ enum BlockedKernel: Hashable {
 }
 
 /// A convolution's weights as these kernels read them, made when first asked for and shared by all contexts.
-final class BlockedWeightCache: @unchecked Sendable {
+final class BlockedWeightCache: Sendable {
     private struct Key: Hashable {
         let kernel: BlockedKernel
         let adjoint, half: Bool
     }
 
-    private let lock = Lock()
-    private var made: [Key: Tensor<Float>] = [:]
+    private let made = MadeOnceEach<Key, Tensor<Float>>()
 
     /// - Parameter half: in bfloat16, two numbers in the place of one.
     func weights(_ kernel: BlockedKernel, adjoint: Bool, half: Bool, of plain: () -> Tensor<Float>) -> Tensor<Float> {
-        lock.acquire()
-        defer { lock.release() }
-        let key = Key(kernel: kernel, adjoint: adjoint, half: half)
-        if let found = made[key] { return found }
-        let w = plain()
-        var result = kernel.weights(w, adjoint: adjoint)
-        if half { result = Self.halved(result, depth: w.shape[adjoint ? 0 : 1], columns: w.shape[adjoint ? 1 : 0]) }
-        made[key] = result
-        return result
+        made.value(Key(kernel: kernel, adjoint: adjoint, half: half)) {
+            let w = plain(), u = kernel.weights(w, adjoint: adjoint)
+            return half ? Self.halved(u, depth: w.shape[adjoint ? 0 : 1], columns: w.shape[adjoint ? 1 : 0]) : u
+        }
     }
 
     private static func halved(_ u: Tensor<Float>, depth: Int, columns: Int) -> Tensor<Float> {

@@ -29,12 +29,11 @@
             try (try? OneDNNPrimitivePair(g, .best(for: g))) ?? OneDNNPrimitivePair(g, .direct)
         }
 
-        /// Throws where oneDNN has no such algorithm for the shape on this processor. `maps` are in the layout given, or in
-        /// one that oneDNN chooses.
-        init(_ g: PlainConvolution, _ algorithm: OneDNNAlgorithm, maps: dnnl_format_tag_t = dnnl_format_tag_any) throws {
+        /// Throws where oneDNN has no such algorithm for the shape on this processor. Layouts are those that oneDNN chooses.
+        init(_ g: PlainConvolution, _ algorithm: OneDNNAlgorithm) throws {
             let code = algorithm.code
-            var source = try OneDNN.descriptor([g.batch, g.inputChannels, g.inputHeight, g.inputWidth], maps)
-            var target = try OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], maps)
+            var source = try OneDNN.descriptor([g.batch, g.inputChannels, g.inputHeight, g.inputWidth], dnnl_format_tag_any)
+            var target = try OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], dnnl_format_tag_any)
             var kernel = try OneDNN.descriptor(
                 [g.outputChannels, g.inputChannels, g.kernel, g.kernel], dnnl_format_tag_any)
             let strides = [Int64](repeating: Int64(g.stride), count: 2)

@@ -1,13 +1,12 @@
 /// A convolution's weights in the orders that the kernels read, made when first asked for and shared by all contexts.
-final class PackedWeightCache: @unchecked Sendable {
+final class PackedWeightCache: Sendable {
     private struct Key: Hashable {
         let swapped: Bool
         /// Positions in the kernel, row by row; empty for Winograd's transform.
         let taps: [Int]
     }
 
-    private let lock = Lock()
-    private var packed: [Key: Tensor<Float>] = [:]
+    private let packed = MadeOnceEach<Key, Tensor<Float>>()
 
     /// For products over shifted maps: blocks of eight outputs, `[ceil(outputs / 8), inputs * taps, 8]`.
     ///
@@ -16,7 +15,7 @@ final class PackedWeightCache: @unchecked Sendable {
     ///   - swapped: the convolution's inputs are the product's outputs.
     ///   - taps: positions in the kernel, in the product's order.
     func taps(_ plain: Tensor<Float>, swapped: Bool, _ taps: [Int]) -> Tensor<Float> {
-        cached(Key(swapped: swapped, taps: taps)) {
+        packed.value(Key(swapped: swapped, taps: taps)) {
             let (o, i, k2) = Self.sizes(plain, swapped)
             let depth = i * taps.count
             let result = Tensor<Float>([(o + 7) / 8, depth, 8])
@@ -33,7 +32,7 @@ final class PackedWeightCache: @unchecked Sendable {
 
     /// Winograd's transform of 3x3 kernels, `[36, ceil(outputs / 8), inputs, 8]`; swapped ones turned by 180 degrees.
     func winograd(_ plain: Tensor<Float>, swapped: Bool) -> Tensor<Float> {
-        cached(Key(swapped: swapped, taps: [])) {
+        packed.value(Key(swapped: swapped, taps: [])) {
             let (o, i, k2) = Self.sizes(plain, swapped)
             let blocks = (o + 7) / 8
             let result = Tensor<Float>([36, blocks, i, 8])
@@ -55,15 +54,6 @@ final class PackedWeightCache: @unchecked Sendable {
     private static func sizes(_ plain: Tensor<Float>, _ swapped: Bool) -> (outputs: Int, inputs: Int, taps: Int) {
         let (o, i) = (plain.shape[0], plain.shape[1])
         return (swapped ? i : o, swapped ? o : i, plain.shape[2] * plain.shape[3])
-    }
-
-    private func cached(_ key: Key, _ make: () -> Tensor<Float>) -> Tensor<Float> {
-        lock.acquire()
-        defer { lock.release() }
-        if let found = packed[key] { return found }
-        let made = make()
-        packed[key] = made
-        return made
     }
 }
 
