@@ -2,7 +2,7 @@ import Glibc
 import Numerics
 
 /// The 68 points as a person would mark them in a picture: at the places that people mark, and the jaw line on the visible
-/// contour.
+/// contour, evenly.
 ///
 /// The first 17 landmarks run along the jaw from the subject's right ear to the left. On a turned head the jaw line of the
 /// far side hides behind the cheek, and annotators mark the cheek's outline instead. For each jaw landmark this type holds a
@@ -12,16 +12,20 @@ import Numerics
 /// lies farthest out in the picture, outwards being square to the projected jaw line. A line's end is the landmark itself,
 /// so where the jaw line is the outline (a frontal view) or faces the viewer (the near side) the point stays put.
 ///
-/// The chosen place is a barycentric embedding: differentiable as such, and to be chosen anew as the pose changes. Sliding
+/// Nothing on a jaw says where its third point is: people mark the ends and the chin, and the others at equal distances in the
+/// picture. So do the points here, between the places that were found.
+///
+/// The chosen places are weighted sums of vertices: differentiable as such, and to be chosen anew as the pose changes. Sliding
 /// adds nothing to the gradient of the outward coordinate, which is extremal along the line.
 public struct ContourLines: Sendable {
     /// Candidates per jaw landmark; the first is the landmark's own place.
-    private let lines: [[SurfacePoint]]
+    private let lines: [[MeshPlace]]
     private let base: LandmarkEmbedding
     /// The model's own answer, which then replaces the lines.
     private let table: ContourTable?
 
     public static let jawCount = 17
+    static let chin = 8
     static let noseTip = 30
     static let reach = 0.55
 
@@ -38,14 +42,15 @@ public struct ContourLines: Sendable {
         var points = [Double](repeating: 0, count: 3 * base.count)
         base.positions(mean.pointer, into: &points)
         func point(_ i: Int) -> SIMD3<Double> { .init(points[3 * i], points[3 * i + 1], points[3 * i + 2]) }
-        var lines: [[SurfacePoint]] = []
+        var lines: [[MeshPlace]] = []
         for j in 0..<Self.jawCount {
-            let place = SurfacePoint(
-                indices: Array(base.indices[3 * j..<3 * j + 3]), weights: Array(base.weights[3 * j..<3 * j + 3]))
+            let place = base.place(j), (onSurface, off) = place.surface
             let along = point(min(j + 1, Self.jawCount - 1)) - point(max(j - 1, 0))
             let inward = point(Self.noseTip) - point(j)
             let length = Self.reach * (inward * inward).sum().squareRoot()
-            lines.append([place] + tracer.trace(from: place, at: point(j), normal: along, towards: inward, length: length))
+            // A landmark that lies off the surface stays as far off along its line.
+            let line = tracer.trace(from: onSurface, normal: along, towards: inward, length: length)
+            lines.append([place] + line.map { place in off.map { place.towards($0.place, $0.share) } ?? place })
         }
         self.lines = lines
     }
@@ -60,13 +65,11 @@ public struct ContourLines: Sendable {
     public func embedding<T: Scalar>(_ vertices: UnsafePointer<T>, rotation: [T]) -> LandmarkEmbedding {
         let r = rotation.map { Double($0) }
         if let table {
-            var result = base
-            for (j, place) in table.places(rotation: r).enumerated() { result.replace(j, with: place) }
-            return result
+            return base.replacing(firstBy: table.places(rotation: r))
         }
-        func project(_ p: SurfacePoint) -> SIMD2<Double> {
+        func project(_ p: MeshPlace) -> SIMD2<Double> {
             var q = SIMD3<Double>()
-            for k in 0..<3 {
+            for k in p.indices.indices {
                 let v = vertices + 3 * Int(p.indices[k])
                 q += p.weights[k] * SIMD3(Double(v[0]), Double(v[1]), Double(v[2]))
             }
@@ -88,9 +91,41 @@ public struct ContourLines: Sendable {
                 }
             }
         }
-        var result = base
-        for j in 0..<lines.count { result.replace(j, with: lines[j][chosen[j]]) }
-        return result
+        let contour = (0..<lines.count).map { (place: lines[$0][chosen[$0]], at: places[$0][chosen[$0]]) }
+        return base.replacing(
+            firstBy: Self.even(contour[...Self.chin]) + Self.even(contour[Self.chin...]).dropFirst())
+    }
+
+    /// As many places as the line has, at equal distances along its picture, the ends where they are.
+    private static func even(_ line: ArraySlice<(place: MeshPlace, at: SIMD2<Double>)>) -> [MeshPlace] {
+        let line = Array(line)
+        var travelled = [0.0]
+        for (a, b) in zip(line, line.dropFirst()) {
+            let step = b.at - a.at
+            travelled.append(travelled[travelled.count - 1] + (step * step).sum().squareRoot())
+        }
+        let whole = travelled[line.count - 1]
+        guard whole.isFinite, whole > 0 else { return line.map(\.place) }
+        var segment = 0
+        return line.indices.map { i in
+            if i == line.count - 1 { return line[i].place }
+            let wanted = whole * Double(i) / Double(line.count - 1)
+            while segment < line.count - 2, travelled[segment + 1] < wanted { segment += 1 }
+            let length = travelled[segment + 1] - travelled[segment]
+            return line[segment].place.towards(line[segment + 1].place, length > 0 ? (wanted - travelled[segment]) / length : 0)
+        }
+    }
+}
+
+extension MeshPlace {
+    /// The place on the triangle of the first three vertices, and where a fourth draws it, by what share.
+    fileprivate var surface: (MeshPlace, off: (place: MeshPlace, share: Double)?) {
+        guard indices.count > 3, weights[3] != 1 else { return (self, nil) }
+        let share = weights[3]
+        return (
+            MeshPlace(indices: Array(indices[..<3]), weights: weights[..<3].map { $0 / (1 - share) }),
+            (MeshPlace(indices: [indices[3]], weights: [1]), share)
+        )
     }
 }
 
@@ -121,25 +156,25 @@ struct SurfaceTracer {
         .init(vertices[3 * Int(v)], vertices[3 * Int(v) + 1], vertices[3 * Int(v) + 2])
     }
 
-    /// Edge points of the cut through `origin` (inside the triangle of `place`) with the plane of the given normal, walking
-    /// the way that starts towards `towards`, for at most `length` mm of line.
-    mutating func trace(
-        from place: SurfacePoint, at origin: SIMD3<Double>, normal: SIMD3<Double>, towards: SIMD3<Double>, length: Double
-    ) -> [SurfacePoint] {
+    /// Edge points of the cut through `place` (in a triangle) with the plane of the given normal, walking the way that starts
+    /// towards `towards`, for at most `length` mm of line.
+    mutating func trace(from place: MeshPlace, normal: SIMD3<Double>, towards: SIMD3<Double>, length: Double) -> [MeshPlace] {
         let v = place.indices
+        var origin = SIMD3<Double>()
+        for (index, weight) in zip(v, place.weights) { origin += weight * position(index) }
         // A landmark may sit on a corner or an edge; a plane a little further inside cuts its triangle for certain.
         let centroid = (position(v[0]) + position(v[1]) + position(v[2])) / 3
-        let origin = origin + 0.02 * (centroid - origin)
+        origin += 0.02 * (centroid - origin)
         func side(_ v: Int32) -> Double { ((position(v) - origin) * normal).sum() }
         // A crossing of the directed edge a -> b, seen from the triangle it leaves.
-        func crossing(_ a: Int32, _ b: Int32) -> (SurfacePoint, SIMD3<Double>)? {
+        func crossing(_ a: Int32, _ b: Int32) -> (MeshPlace, SIMD3<Double>)? {
             let da = side(a), db = side(b)
             guard (da < 0) != (db < 0) else { return nil }
             let t = da / (da - db)
             guard t.isFinite else { return nil }
-            return (SurfacePoint(indices: [a, b, b], weights: [1 - t, t, 0]), position(a) + t * (position(b) - position(a)))
+            return (MeshPlace(indices: [a, b], weights: [1 - t, t]), position(a) + t * (position(b) - position(a)))
         }
-        var best: (edge: (Int32, Int32), point: SurfacePoint, position: SIMD3<Double>)?
+        var best: (edge: (Int32, Int32), point: MeshPlace, position: SIMD3<Double>)?
         var bestAdvance = -Double.infinity
         for k in 0..<3 {
             let a = v[k], b = v[(k + 1) % 3]
@@ -147,7 +182,7 @@ struct SurfaceTracer {
             let advance = ((position - origin) * towards).sum()
             if advance > bestAdvance { (bestAdvance, best) = (advance, ((a, b), point, position)) }
         }
-        var line: [SurfacePoint] = []
+        var line: [MeshPlace] = []
         var last = origin
         var travelled = 0.0
         while let (edge, point, position) = best, line.count < 1000 {

@@ -5,10 +5,10 @@ public struct ContourTable: Sendable {
     /// Degrees, rising; positive when the subject turns to their left.
     let yaw: [Double]
     /// `[yaw][17]`.
-    let places: [[SurfacePoint]]
+    let places: [[MeshPlace]]
 
     /// The places for the yaw nearest to that of a rotation, row-major [9].
-    func places(rotation: [Double]) -> [SurfacePoint] {
+    func places(rotation: [Double]) -> [MeshPlace] {
         let angle = Rotation.decompose(rotation).yaw * 180 / .pi
         var best = 0
         for i in yaw.indices where abs(yaw[i] - angle) < abs(yaw[best] - angle) { best = i }

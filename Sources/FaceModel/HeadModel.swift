@@ -100,7 +100,7 @@ public final class HeadModel<T: Scalar>: Sendable {
         expressionSamples = []
         triangles = []
         part = vertices.map { model.part[Int($0)] }
-        landmarks = LandmarkEmbedding(indices: [], weights: [])
+        landmarks = LandmarkEmbedding([])
         annotatedLandmarks = landmarks
         mean = gathered(model.mean, vertices, leading: [])
         identityBasis = gathered(model.identityBasis, vertices, leading: [model.identityCount])

@@ -111,22 +111,28 @@ struct HeadModelHeader {
     /// Where people mark the landmarks; nil where the file does not say.
     func annotatedLandmarks(_ file: SafetensorsFile) throws -> LandmarkEmbedding? {
         let isThere = ["annotated_triangles", "annotated_barycentrics"].contains { file.shape($0) != nil }
-        return isThere ? try embedding(file, "annotated") : nil
+        return isThere ? try embedding(file, "annotated", corners: 3...4) : nil
     }
 
-    private func embedding(_ file: SafetensorsFile, _ prefix: String) throws -> LandmarkEmbedding {
-        let indices = try file.integers("\(prefix)_triangles", shape: [68, 3])
+    /// Three vertices a point, or four where points may lie off the surface.
+    private func embedding(_ file: SafetensorsFile, _ prefix: String, corners: ClosedRange<Int> = 3...3) throws -> LandmarkEmbedding {
+        let stored = file.shape("\(prefix)_triangles")?.last ?? 0
+        let count = corners.contains(stored) ? stored : corners.lowerBound
+        let indices = try file.integers("\(prefix)_triangles", shape: [68, count])
         try checkIndices(indices, "\(prefix)_triangles")
-        let weights: Tensor<Double> = try finite(file, "\(prefix)_barycentrics", [68, 3])
-        for i in 0..<68 {
-            let sum = weights[3 * i] + weights[3 * i + 1] + weights[3 * i + 2]
-            guard abs(sum - 1) < 1e-3 else {
-                throw GarfaceError(
-                    .malformedFile,
-                    "\(name): the barycentrics of landmark \(i) in \"\(prefix)_barycentrics\" sum to \(sum), not 1.")
-            }
-        }
-        return LandmarkEmbedding(indices: indices, weights: weights.array)
+        let weights: Tensor<Double> = try finite(file, "\(prefix)_barycentrics", [68, count])
+        return LandmarkEmbedding(
+            try (0..<68).map { i in
+                let range = count * i..<count * (i + 1)
+                let place = MeshPlace(indices: Array(indices[range]), weights: Array(weights.array[range]))
+                let sum = place.weights.reduce(0, +)
+                guard abs(sum - 1) < 1e-3 else {
+                    throw GarfaceError(
+                        .malformedFile,
+                        "\(name): the barycentrics of landmark \(i) in \"\(prefix)_barycentrics\" sum to \(sum), not 1.")
+                }
+                return place
+            })
     }
 
     func expressionSamples(_ file: SafetensorsFile) throws -> [UInt8] {
@@ -202,7 +208,7 @@ struct HeadModelHeader {
                     throw GarfaceError(
                         .malformedFile, "\(name): \"contour_barycentrics\" of row \(row), point \(j) do not sum to 1.")
                 }
-                return SurfacePoint(indices: Array(indices[at..<at + 3]), weights: w)
+                return MeshPlace(indices: Array(indices[at..<at + 3]), weights: w)
             }
         }
         return ContourTable(yaw: yaw.array, places: places)

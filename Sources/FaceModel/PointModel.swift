@@ -1,6 +1,6 @@
 import Numerics
 
-/// The head model seen at a few surface points only, for coefficients of one vector: identity first, then expression.
+/// The head model seen at a few points only, for coefficients of one vector: identity first, then expression.
 ///
 /// A landmark fit needs no other vertex, so its iterations cost a few thousand multiplications. For a linear head `basis` is
 /// the same everywhere; for others it is the derivative at the coefficients given.
@@ -24,7 +24,7 @@ public final class PointModel<T: Scalar> {
         } else {
             let used = Array(Set(places.indices)).sorted()
             let number = Dictionary(uniqueKeysWithValues: used.enumerated().map { ($1, Int32($0)) })
-            embedding = LandmarkEmbedding(indices: places.indices.map { number[$0]! }, weights: places.weights)
+            embedding = places.renumbered { number[$0]! }
             let part = HeadModel(model, restrictedTo: used)
             linear = LinearPointModel(part, at: embedding)
             evaluator = HeadEvaluator(part)

@@ -34,8 +34,8 @@ struct TinyHead {
         writer.add("part", part.0, part.1)
         writer.add("landmark_triangles", landmarkTriangles.0, landmarkTriangles.1)
         if let annotated {
-            if !annotated.0.isEmpty { writer.add("annotated_triangles", [68, 3], annotated.0) }
-            writer.add("annotated_barycentrics", Tensor([68, 3], annotated.1))
+            if !annotated.0.isEmpty { writer.add("annotated_triangles", [68, annotated.0.count / 68], annotated.0) }
+            writer.add("annotated_barycentrics", Tensor([68, annotated.1.count / 68], annotated.1))
         }
         if let samples { writer.add("expression_samples", samples.0, samples.1) }
         return try SafetensorsFile(bytes: writer.bytes(), name: "tiny.safetensors")
@@ -141,6 +141,17 @@ struct TinyHead {
         try refused(.malformedFile, "expression_samples") { $0.samples = ([1, 2], [300, 0]) }
         try refused(.malformedFile, "annotated_triangles") { $0.annotated = (Array(repeating: 99, count: 204), $0.landmarkWeights.1) }
         try refused(.malformedFile, "annotated_triangles") { $0.annotated = ([], $0.landmarkWeights.1) }
+        for wide in [2, 5] {
+            try refused(.malformedFile, "annotated_triangles") {
+                $0.annotated = (Array(repeating: 0, count: 68 * wide), Array(repeating: 1 / Float(wide), count: 68 * wide))
+            }
+        }
+        try refused(.malformedFile, "annotated_triangles") {
+            $0.annotated = (Array(repeating: 4, count: 272), Array(repeating: 0.25, count: 272))
+        }
+        try refused(.malformedFile, "annotated_barycentrics") {
+            $0.annotated = (Array(repeating: 0, count: 272), Array(repeating: 0.5, count: 272))
+        }
         try refused(.malformedFile, "annotated_barycentrics") { $0.annotated = ($0.landmarkTriangles.1, Array(repeating: 1, count: 204)) }
     }
 }

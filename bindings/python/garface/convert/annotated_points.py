@@ -2,10 +2,10 @@
 
     python -m garface.convert.annotated_points head.safetensors [offset.txt]
 
-offset.txt: 68 lines of x and y in mm, what has to be added to the model's own points on its mean face (measured by `python -m
+offset.txt: 68 lines of x, y and z in mm, what has to be added to the model's own points on its mean face (measured by `python -m
 garface.evaluation annotation_offset`); without it the table for the 68 points of ICT-FaceKit, which the default head has. Each point
-becomes a place of the mesh near its own: the surface is left only along z, and lips and lids are not changed for each
-other. A file that has such places keeps them.
+becomes a place of the mesh near its own (lips and lids are not changed for each other), and where that is not on the surface a
+fourth vertex, far away in its direction or the opposite one, draws it off by a small weight. A file that has such places keeps them.
 """
 from __future__ import annotations
 
@@ -23,40 +23,26 @@ from garface import GarfaceError, HeadModel
 from .problem import ConversionError
 from .safetensors_file import add_tensors, read_tensor, tensor_names
 
-JAW = slice(0, 17)
 FARTHEST = 30.0         # mm that a point may move
 REACH = 4.0             # mm along the surface farther than that it is looked for
 DEPTH = 0.3             # how much a mm of z counts beside one of x or y
 FINENESS = 6            # places tried along the edge of a triangle
+OPENINGS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))     # points above and below
+DRAWING = 100.0         # mm at least to the vertex that draws a point off the surface
 
 
 def read_offset(path: pathlib.Path) -> np.ndarray:
-    """(68, 2) of a text file; lines that open with # are skipped."""
+    """(68, 3) of a text file; lines that open with # are skipped."""
     try:
         rows = [[float(x) for x in line.split()] for line in path.read_text("utf-8").splitlines() if line and line[0] != "#"]
     except (UnicodeDecodeError, ValueError):
-        raise ConversionError(f"{path}: expected lines of two numbers") from None
-    if len(rows) != 68 or any(len(row) != 2 for row in rows):
-        raise ConversionError(f"{path}: expected 68 lines of x and y in mm, got {len(rows)}")
+        raise ConversionError(f"{path}: expected lines of three numbers") from None
+    if len(rows) != 68 or any(len(row) != 3 for row in rows):
+        raise ConversionError(f"{path}: expected 68 lines of x, y and z in mm, got {len(rows)}")
     offset = np.array(rows)
     if not (np.abs(offset) <= FARTHEST).all():
         raise ConversionError(f"{path}: points may move by {FARTHEST:.0f} mm at most, and every number must be finite")
     return offset
-
-
-def targets(points: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """(68, 3): points moved; those of the jaw have the depth that the jaw line has there."""
-    moved = points + np.column_stack([offset, np.zeros(68)])
-    line = points[JAW]
-    for i in range(JAW.stop):
-        best = np.inf
-        for a, b in zip(line, line[1:]):
-            along = b - a
-            t = np.clip((moved[i] - a)[:2] @ along[:2] / max(along[:2] @ along[:2], 1e-9), 0, 1)
-            gap = np.linalg.norm((a + t * along - moved[i])[:2])
-            if gap < best:
-                best, moved[i, 2] = gap, a[2] + t * along[2]
-    return moved
 
 
 def neighbours(vertices: np.ndarray, triangles: np.ndarray) -> list[dict[int, float]]:
@@ -82,14 +68,14 @@ def within(joined: list[dict[int, float]], starts: dict[int, float], reach: floa
     return set(distance)
 
 
-def places(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray, weights: np.ndarray, offset: np.ndarray):
+def on_surface(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray, weights: np.ndarray, wanted: np.ndarray):
     """(corners (68, 3), weights (68, 3)) near the model's own: of points on a fine grid in each triangle the nearest."""
     points = (vertices[corners] * weights[..., None]).sum(1)
-    joined, wanted = neighbours(vertices, triangles), targets(points, offset)
+    joined = neighbours(vertices, triangles)
     grid = np.array([(i, j, FINENESS - i - j) for i in range(FINENESS + 1) for j in range(FINENESS + 1 - i)]) / FINENESS
     new_corners, new_weights = corners.copy(), weights.copy()
     for k in range(68):
-        move = np.linalg.norm(wanted[k] - points[k])
+        move = np.linalg.norm((wanted[k] - points[k])[:2])
         if move < 1e-6:
             continue
         starts = {int(v): float(np.linalg.norm(vertices[v] - points[k])) for v in corners[k]}
@@ -100,6 +86,30 @@ def places(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray, wei
         t, g = np.unravel_index(gap.argmin(), gap.shape)
         new_corners[k], new_weights[k] = candidates[t], grid[g]
     return new_corners, new_weights
+
+
+def targets(points: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """(68, 3): points moved; lids and lips that would pass each other meet."""
+    moved = points + offset
+    for above, below in OPENINGS:
+        if moved[above, 1] < moved[below, 1]:
+            moved[[above, below], 1] = moved[[above, below], 1].mean()
+    return moved
+
+
+def places(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray, weights: np.ndarray, offset: np.ndarray):
+    """(corners (68, 4), weights (68, 4)): a place on the surface, and the vertex that draws it to where it belongs."""
+    wanted = targets((vertices[corners] * weights[..., None]).sum(1), offset)
+    corners, weights = on_surface(vertices, triangles, corners, weights, wanted)
+    used = np.unique(triangles)
+    drawing, shares = np.empty(68, corners.dtype), np.empty(68)
+    for k, place in enumerate((vertices[corners] * weights[..., None]).sum(1)):
+        off, way = wanted[k] - place, vertices[used] - place
+        length = np.linalg.norm(way, axis=1)
+        alike = np.abs(way @ off) / np.maximum(length, 1e-9)
+        best = np.where(length >= min(DRAWING, length.max()), alike, -1).argmax()
+        drawing[k], shares[k] = used[best], way[best] @ off / length[best] ** 2
+    return np.column_stack([corners, drawing]), np.column_stack([weights * (1 - shares[:, None]), shares])
 
 
 def store(path: str | os.PathLike[str], offset: np.ndarray) -> bool:

@@ -27,6 +27,9 @@ OPENED = 0.05           # of jawOpen: a mouth that opens shows what was not seen
 PLAIN = 0.4             # weight of skin, where eyes, nose and mouth have 1
 RIM = 0.045             # NDC, 5 mm, on both sides of the outline after: neither taught nor held
 BATCH = 32              # lessons made at once
+DRAWN_WELL = np.radians(24)     # yaw up to which a renderer of upright portraits can teach itself
+OUTLINE = 0.07          # NDC, 8 mm beside the face's outline after: what is drawn behind it, from where skin no longer bleeds
+JAW = 24                # of a picture's side: its share that is the width of the jaw's line
 LEADING_MODES = 12      # of identity, that are moved alone
 
 
@@ -49,8 +52,9 @@ def with_moves(sampler, rng):
     names = [n for n in sampler.names if n.startswith("eyeBlink_")]
     expression[[sampler.names.index(n) for n in names]] = 0
     new_identity, new_expression, new_yaw, new_pitch = identity.copy(), expression.copy(), yaw, pitch
-    if rng.random() < 0.65:
-        yaw, pitch = yaw * rng.uniform(0, 0.5), pitch * rng.uniform(0, 0.7)
+    if rng.random() < 0.75:
+        yaw = np.clip(yaw * rng.uniform(0.1, 0.65), -DRAWN_WELL, DRAWN_WELL)
+        pitch = pitch * rng.uniform(0, 0.7)
     else:
         new_yaw = yaw = np.radians(np.clip(rng.normal(0, 12), -25, 25))
     r = rng.random()
@@ -76,13 +80,28 @@ def eye_mask(before, after, size):
 
 
 def feature_mask(points, size):
-    """1 over brows, eyes, nose and mouth (68 points [68,2] px), softly 0 away from them: float [S,S]."""
+    """1 over brows, eyes, nose, mouth and the line of the jaw (68 points [68,2] px), softly 0 away from them: float [S,S]."""
     mask = np.zeros((size, size), np.uint8)
     for part in (slice(17, 22), slice(22, 27), slice(27, 36), slice(36, 42), slice(42, 48), slice(48, 60)):
         hull = cv2.convexHull(np.round(points[part]).astype(np.int32))
         cv2.fillConvexPoly(mask, hull, 1)
         cv2.polylines(mask, [hull], True, 1, max(1, size // 24))
+    cv2.polylines(mask, [np.round(points[:17]).astype(np.int32)], False, 1, max(1, size // JAW * 2))
     return np.clip(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), size / 64), 0, 1)
+
+
+def nearest(outside):
+    """(rows, columns) [S,S] of the nearest pixel of where `outside` [S,S] is 0; distance [S,S] px."""
+    distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(outside == 0)
+    at = np.zeros(label.max() + 1, np.int64)
+    at[label[rows, columns]] = np.arange(len(rows))
+    return rows[at[label]], columns[at[label]], distance
+
+
+def disc(radius):
+    """A structuring element of `radius` px."""
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * int(round(radius)) + 1,) * 2)
 
 
 def shut_eyes(textured, picture, awake, asleep):
@@ -100,24 +119,46 @@ class Mover:
         self.textured = TexturedHead(head)
         part = head.part[head.triangles[:, 0]]
         self.is_inside_mouth = np.isin(part, [head.part_names.index(n) for n in INSIDE_MOUTH])
+        points = head.landmarks(np.zeros((1, 80), np.float32), np.zeros((1, len(head.expression_names)), np.float32))[0]
+        corner = head.mean[head.triangles].mean(1)
+        # Cheeks and temples, whose outline a turned head shows: in front of the ears, between brows and chin.
+        self.is_face = (corner[:, 2] > points[[0, 16], 2].mean() + 10) & (corner[:, 1] < points[17:27, 1].max()) \
+            & (corner[:, 1] > points[8, 1])
 
-    def move(self, picture, before, after, opens):
-        """(picture [S,S,3] moved, how much of it to take [S,S], what is to be held [S,S]); opens: the mouth shows more than before"""
+    def move(self, picture, drawn, before, after, opens):
+        """(picture [S,S,3] moved, how much of it to take [S,S], what is to be held [S,S])
+
+        drawn [S,S,3]: what the renderer draws of the head after, for what lies behind its outline; opens: the mouth shows more than before
+        """
         size = picture.shape[0]
-        large = cv2.resize(picture, (FINE * size,) * 2, interpolation=cv2.INTER_CUBIC)
+        large, behind = (cv2.resize(p, (FINE * size,) * 2, interpolation=cv2.INTER_CUBIC) for p in (picture, drawn))
         view = self.textured.view(large, before, after, mirrored=False)
         known = self._known(view, before[0])
         if opens:
             known[self.is_inside_mouth[view.triangle] & (view.triangle >= 0)] = 0
-        reach = int(round(RIM / 2 * large.shape[0]))
         on_head = (view.triangle >= 0).astype(np.uint8)
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
-        inner, outer = cv2.erode(on_head, disc), cv2.dilate(on_head, disc)
+        inner, outer = (change(on_head, disc(RIM * size * FINE / 2)) for change in (cv2.erode, cv2.dilate))
+        outline = self._outline(view, known)
         known = cv2.GaussianBlur(cv2.erode(known, np.ones((5, 5))), (0, 0), 1.5)
-        skin, known, free = (cv2.resize(v, (size, size), interpolation=cv2.INTER_AREA)
-                             for v in (view.skin, known, 1 - (outer - inner).astype(np.float32)))
+        far = nearest(cv2.dilate(on_head, disc(OUTLINE * size * FINE / 2)))
+        behind = cv2.GaussianBlur(behind[far[0], far[1]], (0, 0), 3)
+        wanted = np.where(on_head[..., None] > 0, view.skin, behind)
+        wanted, known, outline, free = (
+            cv2.resize(v, (size, size), interpolation=cv2.INTER_AREA)
+            for v in (wanted, known, outline, 1 - (outer - inner).astype(np.float32)))
         features = feature_mask(to_pixels(after[1], size), size)
-        return skin, known * (PLAIN + (1 - PLAIN) * features), (1 - known) * free
+        taught = np.maximum(known * (PLAIN + (1 - PLAIN) * features), outline)
+        return wanted, taught, (1 - np.maximum(known, outline)) * free
+
+    def _outline(self, view, known):
+        """1 beside the face's outline, where skin that was seen ends, inside and outside [S,S]."""
+        on_head = (view.triangle >= 0).astype(np.uint8)
+        rows, columns, away = nearest(1 - on_head)
+        ends = self.is_face[view.triangle[rows, columns]] & (known[rows, columns] > 0.5)
+        reach = OUTLINE * len(on_head) / 2
+        outside = ((away > 0) & (away < reach) & ends).astype(np.float32)
+        inside = on_head * cv2.dilate(outside, disc(reach / 2)) * known
+        return cv2.GaussianBlur(outside + inside, (0, 0), 1.5)
 
     def _known(self, view, before):
         """How well each pixel of the view [S,S] was seen of the head before."""
@@ -176,9 +217,9 @@ def lessons(gar, encoder, faces, head, count, seed, moves):
         heads.append(mover.textured.posed(identity, expression, rotation))
         pictures.append([to_bytes(p) for p in gar.pictures(w, pyramid(maps[-1].float() / 127)) if p.shape[-1] >= LEAST_LEVEL])
     found = []
-    for picture, is_moved, before, after, (old, new) in zip(pictures[0][-1].permute(0, 2, 3, 1).numpy(), is_move, *heads, drawn):
-        picture = np.ascontiguousarray(picture)
-        found.append(mover.move(picture, before, after, new[1][jaw] > old[1][jaw] + OPENED) if is_moved
+    frames = (np.ascontiguousarray(levels[-1].permute(0, 2, 3, 1)) for levels in pictures)
+    for picture, later, is_moved, before, after, (old, new) in zip(*frames, is_move, *heads, drawn):
+        found.append(mover.move(picture, later, before, after, new[1][jaw] > old[1][jaw] + OPENED) if is_moved
                      else shut_eyes(mover.textured, picture, before, after))
     wanted, taught, held = (torch.from_numpy(np.stack(v)) for v in zip(*found))
     result = {"w": w, "before": maps[0], "after": maps[1], "wanted": wanted.permute(0, 3, 1, 2).contiguous(),
