@@ -24,7 +24,7 @@ public final class HeadModel<T: Scalar>: Sendable {
     public let partNames: [String]
     /// The 68 Multi-PIE/iBUG points, fixed to the surface.
     public let landmarks: LandmarkEmbedding
-    /// The places that people mark as the 68 points in photographs; `landmarks` where the file does not say.
+    /// The places that people mark as the 68 points in photographs, on the surface or near it; `landmarks` where the file does not say.
     public let annotatedLandmarks: LandmarkEmbedding
     /// What the expression coefficients may be: see `ExpressionPrior`.
     public let expressionPrior: ExpressionPrior

@@ -19,6 +19,10 @@ public struct LandmarkEmbedding: Sendable {
         starts = places.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.indices.count) }
     }
 
+    private init(indices: [Int32], weights: [Double], starts: [Int]) {
+        (self.indices, self.weights, self.starts) = (indices, weights, starts)
+    }
+
     func place(_ point: Int) -> MeshPlace {
         let range = starts[point]..<starts[point + 1]
         return MeshPlace(indices: Array(indices[range]), weights: Array(weights[range]))
@@ -26,12 +30,15 @@ public struct LandmarkEmbedding: Sendable {
 
     /// The same places by other numbers of the vertices.
     func renumbered(_ number: (Int32) -> Int32) -> LandmarkEmbedding {
-        LandmarkEmbedding((0..<count).map(place).map { MeshPlace(indices: $0.indices.map(number), weights: $0.weights) })
+        LandmarkEmbedding(indices: indices.map(number), weights: weights, starts: starts)
     }
 
     /// With other places for the first points.
     func replacing(firstBy places: [MeshPlace]) -> LandmarkEmbedding {
-        LandmarkEmbedding(places + (places.count..<count).map(place))
+        let first = LandmarkEmbedding(places), kept = starts[places.count]
+        return LandmarkEmbedding(
+            indices: first.indices + indices[kept...], weights: first.weights + weights[kept...],
+            starts: first.starts + starts[(places.count + 1)...].map { $0 - kept + first.indices.count })
     }
 
     /// Where the points lie: from `vertices` `[V,3]` writes `[count,3]`, in the same space and unit.

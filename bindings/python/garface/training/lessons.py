@@ -24,7 +24,7 @@ FINE = 2                # pictures are moved at so many times their size, so tha
 SEEN = 0.035            # NDC, 4 mm: skin that lay deeper than what was seen there was not seen
 GRAZING, FACING = 0.15, 0.4     # z of the normal before: not taken below the one, wholly above the other
 OPENED = 0.05           # of jawOpen: a mouth that opens shows what was not seen
-PLAIN = 0.4             # weight of skin, where eyes, nose and mouth have 1
+PLAIN, LINES, FEATURES = 0.06, 0.4, 0.5     # weights of skin, of the jaw's line and the outline, of brows, nose and mouth, where eyes have 1
 RIM = 0.045             # NDC, 5 mm, on both sides of the outline after: neither taught nor held
 BATCH = 32              # lessons made at once
 DRAWN_WELL = np.radians(24)     # yaw up to which a renderer of upright portraits can teach itself
@@ -52,8 +52,10 @@ def with_moves(sampler, rng):
     names = [n for n in sampler.names if n.startswith("eyeBlink_")]
     expression[[sampler.names.index(n) for n in names]] = 0
     new_identity, new_expression, new_yaw, new_pitch = identity.copy(), expression.copy(), yaw, pitch
-    if rng.random() < 0.75:
-        yaw = np.clip(yaw * rng.uniform(0.1, 0.65), -DRAWN_WELL, DRAWN_WELL)
+    if rng.random() < 0.8:
+        if rng.random() < 0.6:
+            new_yaw = np.radians(rng.choice((-1, 1)) * rng.uniform(25, 55))
+        yaw = np.clip(new_yaw * rng.uniform(0.1, 0.65), -DRAWN_WELL, DRAWN_WELL)
         pitch = pitch * rng.uniform(0, 0.7)
     else:
         new_yaw = yaw = np.radians(np.clip(rng.normal(0, 12), -25, 25))
@@ -80,14 +82,15 @@ def eye_mask(before, after, size):
 
 
 def feature_mask(points, size):
-    """1 over brows, eyes, nose, mouth and the line of the jaw (68 points [68,2] px), softly 0 away from them: float [S,S]."""
-    mask = np.zeros((size, size), np.uint8)
-    for part in (slice(17, 22), slice(22, 27), slice(27, 36), slice(36, 42), slice(42, 48), slice(48, 60)):
+    """1 over eyes, less over brows, nose, mouth and the line of the jaw (68 points [68,2] px), softly 0 away from them: float [S,S]."""
+    mask = np.zeros((size, size), np.float32)
+    cv2.polylines(mask, [np.round(points[:17]).astype(np.int32)], False, LINES, max(1, size // JAW * 2))
+    for part, weight in ((slice(17, 22), FEATURES), (slice(22, 27), FEATURES), (slice(27, 36), FEATURES), (slice(48, 60), FEATURES),
+                         (slice(36, 42), 1), (slice(42, 48), 1)):
         hull = cv2.convexHull(np.round(points[part]).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 1)
-        cv2.polylines(mask, [hull], True, 1, max(1, size // 24))
-    cv2.polylines(mask, [np.round(points[:17]).astype(np.int32)], False, 1, max(1, size // JAW * 2))
-    return np.clip(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), size / 64), 0, 1)
+        cv2.fillConvexPoly(mask, hull, weight)
+        cv2.polylines(mask, [hull], True, weight, max(1, size // 24))
+    return np.clip(cv2.GaussianBlur(mask, (0, 0), size / 64), 0, 1)
 
 
 def nearest(outside):
@@ -105,11 +108,11 @@ def disc(radius):
 
 
 def shut_eyes(textured, picture, awake, asleep):
-    """(the picture [S,S,3] of the head `awake` with the eyes of `asleep`, how much of it to take [S,S], what to hold [S,S])"""
+    """(the picture [S,S,3] of the head `awake` with the eyes of `asleep`, how much of it to take, what to hold, 0: [S,S] each)"""
     size = picture.shape[0]
     view = textured.view(picture, awake, asleep, mirrored=False)
     mask = eye_mask(to_pixels(awake[1], size), to_pixels(asleep[1], size), size) * (view.triangle >= 0)
-    return view.skin, mask, 1 - mask
+    return view.skin, mask, 1 - mask, np.zeros_like(mask)
 
 
 class Mover:
@@ -126,7 +129,7 @@ class Mover:
             & (corner[:, 1] > points[8, 1])
 
     def move(self, picture, drawn, before, after, opens):
-        """(picture [S,S,3] moved, how much of it to take [S,S], what is to be held [S,S])
+        """(picture [S,S,3] moved, how much of it to take, what is to be held, where skin tells the light, [S,S] each)
 
         drawn [S,S,3]: what the renderer draws of the head after, for what lies behind its outline; opens: the mouth shows more than before
         """
@@ -147,8 +150,8 @@ class Mover:
             cv2.resize(v, (size, size), interpolation=cv2.INTER_AREA)
             for v in (wanted, known, outline, 1 - (outer - inner).astype(np.float32)))
         features = feature_mask(to_pixels(after[1], size), size)
-        taught = np.maximum(known * (PLAIN + (1 - PLAIN) * features), outline)
-        return wanted, taught, (1 - np.maximum(known, outline)) * free
+        taught = np.maximum(known * np.maximum(PLAIN, features), LINES * outline)
+        return wanted, taught, (1 - np.maximum(known, outline)) * free, known * np.maximum(0, 1 - 2 * features)
 
     def _outline(self, view, known):
         """1 beside the face's outline, where skin that was seen ends, inside and outside [S,S]."""
@@ -201,7 +204,7 @@ def lessons(gar, encoder, faces, head, count, seed, moves):
     """Dictionary of tensors for `count` lessons, a share `moves` of them moves, the others lids; faces: training portraits.
 
     w [N,L]; normals `before` and `after` int8 [N,3,S,S]; pictures uint8 [N,3,S,S]: `wanted` and, of every level from LEAST_LEVEL on,
-    `drawn_before<size>` and `drawn_after<size>`; weights uint8 [N,1,S,S]: `taught`, `held`; is_move [N].
+    `drawn_before<size>` and `drawn_after<size>`; weights uint8 [N,1,S,S]: `taught`, `held`, `skin`; is_move [N].
     """
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed & 0x7FFFFFFF)
     mover, jaw = Mover(head), head.expression_names.index("jawOpen")
@@ -221,10 +224,10 @@ def lessons(gar, encoder, faces, head, count, seed, moves):
     for picture, later, is_moved, before, after, (old, new) in zip(*frames, is_move, *heads, drawn):
         found.append(mover.move(picture, later, before, after, new[1][jaw] > old[1][jaw] + OPENED) if is_moved
                      else shut_eyes(mover.textured, picture, before, after))
-    wanted, taught, held = (torch.from_numpy(np.stack(v)) for v in zip(*found))
+    wanted, taught, held, skin = (torch.from_numpy(np.stack(v)) for v in zip(*found))
     result = {"w": w, "before": maps[0], "after": maps[1], "wanted": wanted.permute(0, 3, 1, 2).contiguous(),
               "is_move": torch.from_numpy(is_move)}
-    result |= {name: (255 * v).to(torch.uint8)[:, None] for name, v in (("taught", taught), ("held", held))}
+    result |= {name: (255 * v).to(torch.uint8)[:, None] for name, v in (("taught", taught), ("held", held), ("skin", skin))}
     for name, levels in zip(("drawn_before", "drawn_after"), pictures):
         result |= {f"{name}{p.shape[-1]}": p for p in levels}
     return result

@@ -28,8 +28,8 @@ from .normals import HeadModel
 
 
 def local_mean(values, weights):
-    """Weighted means around each pixel, over a tenth of a side."""
-    size = values.shape[-1] // 20 * 2 + 1
+    """Weighted means around each pixel, over a fifth of a side."""
+    size = values.shape[-1] // 10 * 2 + 1
 
     def blur(x):
         return F.avg_pool2d(x, size, 1, size // 2)
@@ -69,16 +69,16 @@ class Trainer:
             side = picture.shape[-1]
             if side < LEAST_LEVEL:
                 break
-            mask, free, goal = (m[k] if side == m[k].shape[-1] else F.adaptive_avg_pool2d(m[k], side)
-                                for k in ("taught", "held", "wanted"))
+            mask, free, skin, goal = (m[k] if side == m[k].shape[-1] else F.adaptive_avg_pool2d(m[k], side)
+                                      for k in ("taught", "held", "skin", "wanted"))
             picture = (picture.float() + 1) * 127.5
             after = picture[:a.batch]
             error, change = after - goal, after - m[f"drawn_after{side}"]
-            # Light stays where it is when a face turns: of what has moved the detail is right, its light as it was drawn.
-            light = is_move * local_mean(torch.cat([error, change], 1), mask)
+            # Light stays where it is when a face turns: of what has moved the detail is right, its light, told by skin, as it was drawn.
+            light = is_move * local_mean(torch.cat([error, change], 1), skin)
             error = error - light[:, :3]
             taught = taught + (error.abs() * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=255) / 3
-            rest = rest + (change.abs() * free + light[:, 3:].abs() * mask).flatten(1).mean(1) / 255
+            rest = rest + (change.abs() * free + light[:, 3:].abs() * skin).flatten(1).mean(1) / 255
             before = before + (picture[a.batch:] - m[f"drawn_before{side}"][:still]).abs().flatten(1).mean(1)
         moves = m["is_move"]
         weights = torch.where(moves, a.move_weight, 1.0)
