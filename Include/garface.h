@@ -74,11 +74,12 @@
  *              nose base, 36-41 right eye, 42-47 left eye, 48-59 outer lip, 60-67 inner lip.
  *              Landmarks are where people mark them in photos: at the places that the model's file
  *              names for that, which may lie some mm off the skin, and the jaw (0-16) on the outline
- *              that is visible, at equal distances in the picture between either end and the chin.
+ *              that is visible, at equal distances in the picture between either end and the chin
+ *              (or where a table of the model's file has them, as FLAME's).
  *              Static landmarks are the head model's own, fixed places of the mesh: those of the
  *              default head lie up to 10 mm from where people mark the same points, at the ends of
  *              the jaw and on brows. Of a model whose file names no such places both are the same
- *              but for the jaw.
+ *              but for jaw points that the turned head hides.
  *              Five points, where they are accepted: right eye centre, left eye centre, nose tip,
  *              right and left mouth corner (the subject's right, which is left in the picture).
  *              See gar_landmark_scheme for the points of dlib and MediaPipe. Whatever gave them, the

@@ -2,7 +2,7 @@ import Glibc
 import Numerics
 
 /// The 68 points as a person would mark them in a picture: at the places that people mark, and the jaw line on the visible
-/// contour, evenly.
+/// contour.
 ///
 /// The first 17 landmarks run along the jaw from the subject's right ear to the left. On a turned head the jaw line of the
 /// far side hides behind the cheek, and annotators mark the cheek's outline instead. For each jaw landmark this type holds a
@@ -10,10 +10,10 @@ import Numerics
 /// the jaw line, from the landmark towards the middle of the face (over the cheek for points near the ear, up the chin for
 /// those below), up to `reach` of the distance to the nose tip. In a given pose the landmark takes the place on its line that
 /// lies farthest out in the picture, outwards being square to the projected jaw line. A line's end is the landmark itself,
-/// so where the jaw line is the outline (a frontal view) or faces the viewer (the near side) the point stays put.
+/// so where the jaw line is the outline (a frontal view) or faces the viewer (the near side) the place stays.
 ///
 /// Nothing on a jaw says where its third point is: people mark the ends and the chin, and the others at equal distances in the
-/// picture. So do the points here, between the places that were found.
+/// picture. Where a model says which places people mark, the points divide the line through the places that were found so.
 ///
 /// The chosen places are weighted sums of vertices: differentiable as such, and to be chosen anew as the pose changes. Sliding
 /// adds nothing to the gradient of the outward coordinate, which is extremal along the line.
@@ -23,14 +23,16 @@ public struct ContourLines: Sendable {
     private let base: LandmarkEmbedding
     /// The model's own answer, which then replaces the lines.
     private let table: ContourTable?
+    private let isEven: Bool
 
     public static let jawCount = 17
     static let chin = 8
     static let noseTip = 30
     static let reach = 0.55
 
-    /// Traces the lines on the mean head. A landmark whose line cannot be traced keeps its static place.
+    /// Traces the lines on the mean head. A landmark whose line cannot be traced has its static place alone.
     public init<T: Scalar>(_ model: HeadModel<T>) {
+        isEven = model.saysWhatPeopleMark
         base = model.annotatedLandmarks
         table = model.contourTable
         if table != nil {
@@ -44,18 +46,16 @@ public struct ContourLines: Sendable {
         func point(_ i: Int) -> SIMD3<Double> { .init(points[3 * i], points[3 * i + 1], points[3 * i + 2]) }
         var lines: [[MeshPlace]] = []
         for j in 0..<Self.jawCount {
-            let place = base.place(j), (onSurface, off) = place.surface
+            let place = base.place(j)
             let along = point(min(j + 1, Self.jawCount - 1)) - point(max(j - 1, 0))
             let inward = point(Self.noseTip) - point(j)
             let length = Self.reach * (inward * inward).sum().squareRoot()
-            // A landmark that lies off the surface stays as far off along its line.
-            let line = tracer.trace(from: onSurface, normal: along, towards: inward, length: length)
-            lines.append([place] + line.map { place in off.map { place.towards($0.place, $0.share) } ?? place })
+            lines.append([place] + tracer.trace(from: place.onSurface, normal: along, towards: inward, length: length))
         }
         self.lines = lines
     }
 
-    /// How many places each of the 17 points can take.
+    /// Of how many places each of the 17 points is offered the outermost.
     public var candidateCounts: [Int] {
         table.map { Array(repeating: $0.places.count, count: Self.jawCount) } ?? lines.map(\.count)
     }
@@ -92,40 +92,53 @@ public struct ContourLines: Sendable {
             }
         }
         let contour = (0..<lines.count).map { (place: lines[$0][chosen[$0]], at: places[$0][chosen[$0]]) }
+        guard isEven else { return base.replacing(firstBy: contour.map(\.place)) }
         return base.replacing(
             firstBy: Self.even(contour[...Self.chin]) + Self.even(contour[Self.chin...]).dropFirst())
     }
 
+    private typealias Seen = (place: MeshPlace, at: SIMD2<Double>)
+
     /// As many places as the line has, at equal distances along its picture, the ends where they are.
-    private static func even(_ line: ArraySlice<(place: MeshPlace, at: SIMD2<Double>)>) -> [MeshPlace] {
-        let line = Array(line)
+    private static func even(_ all: ArraySlice<Seen>) -> [MeshPlace] {
+        let line = withoutFolds(Array(all))
         var travelled = [0.0]
         for (a, b) in zip(line, line.dropFirst()) {
             let step = b.at - a.at
             travelled.append(travelled[travelled.count - 1] + (step * step).sum().squareRoot())
         }
         let whole = travelled[line.count - 1]
-        guard whole.isFinite, whole > 0 else { return line.map(\.place) }
+        guard whole.isFinite, whole > 0 else { return all.map(\.place) }
         var segment = 0
-        return line.indices.map { i in
-            if i == line.count - 1 { return line[i].place }
-            let wanted = whole * Double(i) / Double(line.count - 1)
+        return (0..<all.count).map { i in
+            if i == all.count - 1 { return line[line.count - 1].place }
+            let wanted = whole * Double(i) / Double(all.count - 1)
             while segment < line.count - 2, travelled[segment + 1] < wanted { segment += 1 }
             let length = travelled[segment + 1] - travelled[segment]
             return line[segment].place.towards(line[segment + 1].place, length > 0 ? (wanted - travelled[segment]) / length : 0)
         }
     }
+
+    /// The line without places at which it turns back: far to the side, neighbours change places in the picture.
+    private static func withoutFolds(_ all: [Seen]) -> [Seen] {
+        var line = all, i = 1
+        while i < line.count - 1 {
+            if ((line[i].at - line[i - 1].at) * (line[i + 1].at - line[i].at)).sum() < 0 {
+                line.remove(at: i)
+                i = max(i - 1, 1)
+            } else {
+                i += 1
+            }
+        }
+        return line
+    }
 }
 
 extension MeshPlace {
-    /// The place on the triangle of the first three vertices, and where a fourth draws it, by what share.
-    fileprivate var surface: (MeshPlace, off: (place: MeshPlace, share: Double)?) {
-        guard indices.count > 3, weights[3] != 1 else { return (self, nil) }
-        let share = weights[3]
-        return (
-            MeshPlace(indices: Array(indices[..<3]), weights: weights[..<3].map { $0 / (1 - share) }),
-            (MeshPlace(indices: [indices[3]], weights: [1]), share)
-        )
+    /// The place on the triangle of the first three vertices, from where a fourth draws it.
+    fileprivate var onSurface: MeshPlace {
+        guard indices.count > 3, weights[3] != 1 else { return self }
+        return MeshPlace(indices: Array(indices[..<3]), weights: weights[..<3].map { $0 / (1 - weights[3]) })
     }
 }
 

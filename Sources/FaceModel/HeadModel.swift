@@ -26,6 +26,8 @@ public final class HeadModel<T: Scalar>: Sendable {
     public let landmarks: LandmarkEmbedding
     /// The places that people mark as the 68 points in photographs, on the surface or near it; `landmarks` where the file does not say.
     public let annotatedLandmarks: LandmarkEmbedding
+    /// Does the file say where people mark them?
+    public let saysWhatPeopleMark: Bool
     /// What the expression coefficients may be: see `ExpressionPrior`.
     public let expressionPrior: ExpressionPrior
     /// Prior precision per expression, 1 for most.
@@ -79,7 +81,9 @@ public final class HeadModel<T: Scalar>: Sendable {
         triangles = try header.triangles(file)
         part = try header.parts(file)
         landmarks = try header.landmarks(file)
-        annotatedLandmarks = try header.annotatedLandmarks(file) ?? landmarks
+        let annotated = try header.annotatedLandmarks(file)
+        annotatedLandmarks = annotated ?? landmarks
+        saysWhatPeopleMark = annotated != nil
         expressionSamples = try header.expressionSamples(file)
         expressionPrecision = try header.expressionPrecision(file).map { T($0) }
         ownTextureLayout = try header.textureLayout(file, mesh: triangles)
@@ -102,6 +106,7 @@ public final class HeadModel<T: Scalar>: Sendable {
         part = vertices.map { model.part[Int($0)] }
         landmarks = LandmarkEmbedding([])
         annotatedLandmarks = landmarks
+        saysWhatPeopleMark = false
         mean = gathered(model.mean, vertices, leading: [])
         identityBasis = gathered(model.identityBasis, vertices, leading: [model.identityCount])
         expressionBasis = gathered(model.expressionBasis, vertices, leading: [model.expressionBasis.shape[0]])

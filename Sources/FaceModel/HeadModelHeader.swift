@@ -116,8 +116,12 @@ struct HeadModelHeader {
 
     /// Three vertices a point, or four where points may lie off the surface.
     private func embedding(_ file: SafetensorsFile, _ prefix: String, corners: ClosedRange<Int> = 3...3) throws -> LandmarkEmbedding {
-        let stored = file.shape("\(prefix)_triangles")?.last ?? 0
-        let count = corners.contains(stored) ? stored : corners.lowerBound
+        let count = file.shape("\(prefix)_triangles")?.last ?? corners.lowerBound
+        guard corners.contains(count) else {
+            throw GarfaceError(
+                .malformedFile, "\(name): tensor \"\(prefix)_triangles\" names \(count) vertices a landmark; "
+                    + (corners.count > 1 ? "3 or 4 were expected." : "3 were expected."))
+        }
         let indices = try file.integers("\(prefix)_triangles", shape: [68, count])
         try checkIndices(indices, "\(prefix)_triangles")
         let weights: Tensor<Double> = try finite(file, "\(prefix)_barycentrics", [68, count])

@@ -40,7 +40,7 @@ let head: HeadModel<Double>? = try? HeadModel<Double>.embedded()
     }
 
     /// A fourth vertex draws a place off the surface, by a weight that may be negative; derivatives go back the same way.
-    @Test(arguments: [Float(0.25), -0.25]) func annotatedPlacesOffTheSurface(_ share: Float) throws {
+    @Test(arguments: [Float(0.25), -0.25, 1]) func annotatedPlacesOffTheSurface(_ share: Float) throws {
         var tiny = TinyHead()
         tiny.mean.1[11] = 4      // the fourth vertex: (0, 0, 4)
         let one: ([Int32], [Float]) = ([0, 1, 2, 3], [(1 - share) / 2, (1 - share) / 4, (1 - share) / 4, share])
@@ -52,6 +52,10 @@ let head: HeadModel<Double>? = try? HeadModel<Double>.embedded()
         #expect(Array(points[9..<12]) == [(1 - s) / 4, (1 - s) / 4, 4 * s])
         m.annotatedLandmarks.backward((0..<204).map { $0 == 11 ? 1 : 0 }, dVertices: &gradient)
         #expect((0..<4).map { gradient[3 * $0 + 2] } == [(1 - s) / 2, (1 - s) / 4, (1 - s) / 4, s])
+        // Seventeen jaw points in one place are no line to divide.
+        let turned = ContourLines(m).embedding(m.mean.pointer, rotation: Rotation.matrix(yaw: 0.5, pitch: 0.1, roll: 0))
+        turned.positions(m.mean.pointer, into: &points)
+        #expect(turned.count == 68 && points.allSatisfy(\.isFinite))
     }
 
     @Test func floatAndDoubleAgree() throws {

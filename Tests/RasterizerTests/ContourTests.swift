@@ -49,8 +49,8 @@ import Testing
         // The far cheek, from the ear down to where the neck comes up behind the jaw.
         for j in yaw > 0 ? Array(11...16) : Array(0...5) {
             let d = distanceToSilhouette(visible[3 * j], visible[3 * j + 1], buffer)
-            // People mark up to 2 mm, or 2 px, outside the skin.
-            #expect(d < 3.5, "jaw point \(j): \(d) px from the outline")
+            // A chin's or an ear's mark may lie 2 mm, or 2 px, off the skin; between them points lie on chords of the outline.
+            #expect(d < 2.5, "jaw point \(j): \(d) px from the outline")
         }
         let moved = yaw > 0 ? 15 : 1
         #expect(distanceToSilhouette(fixed[3 * moved], fixed[3 * moved + 1], buffer) > 4, "the static point is elsewhere")
@@ -73,16 +73,17 @@ import Testing
     }
 
     /// Between the ends and the chin no place of a jaw is marked: people put points at equal distances.
-    @Test(arguments: [0.0, 20, -35]) func theJawIsDividedEvenly(_ yaw: Double) throws {
+    @Test(arguments: [0.0, 20, -35, 46, -60], [0.1, -0.2]) func theJawIsDividedEvenly(_ yaw: Double, _ pitch: Double) throws {
         let head = try PosedHead<Double>()
-        head.set([yaw * degree, 0.1])
+        head.set([yaw * degree, pitch])
         let (visible, _) = points(head, ContourLines(head.model))
         let gaps = (0..<16).map { j in
             let dx = visible[3 * j + 3] - visible[3 * j], dy = visible[3 * j + 4] - visible[3 * j + 1]
             return (dx * dx + dy * dy).squareRoot()
         }
         for side in [gaps[..<8], gaps[8...]] {
-            #expect(side.max()! < 1.06 * side.min()!, "\(side)")
+            // Equal along the line, which bends between two points at the corner of the jaw.
+            #expect(side.max()! < (abs(yaw) < 40 ? 1.1 : 1.5) * side.min()!, "\(side)")
         }
     }
 

@@ -207,7 +207,8 @@ def test_a_lesson_changes_what_it_teaches_and_little_else():
     with torch.no_grad():
         drawn = [{p.shape[-1]: lessons.to_bytes(p) for p in gar.pictures(w, pyramid(m.float() / 127))} for m in maps]
     material = {"w": w, "before": maps[0], "after": maps[1], "wanted": torch.full((n, 3, size, size), 200, dtype=torch.uint8),
-                "taught": torch.from_numpy(mask), "held": torch.from_numpy(255 - mask), "skin": torch.from_numpy(mask), "is_move": torch.arange(n) % 2 == 0}
+                "taught": torch.from_numpy(mask), "held": torch.from_numpy(255 - mask), "skin": torch.from_numpy(mask),
+                "is_move": torch.arange(n) % 2 == 0}
     material |= {f"drawn_{name}{r}": d[r] for name, d in zip(("before", "after"), drawn) for r in (32, 64)}
     ends = []
     for keep in ("0", "1.5"):

@@ -38,7 +38,8 @@ def read_offset(path: pathlib.Path) -> np.ndarray:
     except (UnicodeDecodeError, ValueError):
         raise ConversionError(f"{path}: expected lines of three numbers") from None
     if len(rows) != 68 or any(len(row) != 3 for row in rows):
-        raise ConversionError(f"{path}: expected 68 lines of x, y and z in mm, got {len(rows)}")
+        raise ConversionError(f"{path}: expected 68 lines of three numbers, x, y and z in mm; got {len(rows)} lines of "
+                              f"{' or '.join(map(str, sorted({len(row) for row in rows}))) or 'no'} numbers")
     offset = np.array(rows)
     if not (np.abs(offset) <= FARTHEST).all():
         raise ConversionError(f"{path}: points may move by {FARTHEST:.0f} mm at most, and every number must be finite")

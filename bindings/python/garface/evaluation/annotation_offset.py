@@ -5,9 +5,9 @@
 A head model names a place of its surface for each of the 68 points; people who annotate photographs mark other ones: lower at
 the ends of the jaw, lower on brows. dlib's predictor has learnt from annotated photographs (300-W). On portraits with fits (a
 folder or a packed set; dlib saw none of them) its points lie beside those that the library puts there. The mean difference, in mm
-of the model and the same for left and right, is added to the table that the library's head was made with; `garface.convert.annotated_points`
-puts the sum into a head model's file. Depth comes from the portraits that are turned. The jaw's points slide along the contour, so
-what they need is found by doing this again with the new head.
+of the model and the same for left and right, is added to the table that the library's head was made with, and
+`garface.convert.annotated_points` puts the sum into a head model's file. Depth comes from the portraits that are turned. Where along
+the jaw its points lie is the library's doing, which spaces them evenly between the ends and the chin: they are moved across it alone.
 
 Needs the extra ``[evaluate]``.
 """
@@ -29,9 +29,21 @@ from garface.evaluation.obedience import Judge
 from garface.evaluation.portrait_fits import portraits_folder, read_portraits
 
 
+TURNED = 15     # degrees
+
+
 def symmetric(offset: np.ndarray) -> np.ndarray:
     """(68, 3): the mean of an offset and its mirror image."""
     return (offset + offset[LANDMARK_SWAP] * [-1, 1, 1]) / 2
+
+
+def across_the_jaw(change: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A change (68, 3) of points (68, 3) without what moves the jaw's along their line, ends and chin apart."""
+    change = change.copy()
+    for i in (*range(1, 8), *range(9, 16)):
+        along = points[i + 1] - points[i - 1]
+        change[i] -= along * (change[i] @ along) / (along @ along)
+    return change
 
 
 def write(path: pathlib.Path, offset: np.ndarray, faces: int) -> None:
@@ -60,13 +72,16 @@ def main() -> None:
     found = judge.portraits(portraits, None).found
     own, rotations, put, interocular = (
         np.array([of(g) for g in geometries]) for of in (studio.own_points, studio.rotation, studio.points, studio.interocular))
-    change = symmetric(mean_offset(found, put, rotations))
-    print(f"{len(portraits)} portraits; points are moved by {np.linalg.norm(change, axis=1).mean():.2f} mm on average. Median distance of dlib's "
-          "points, % of the interocular distance:")
+    placed = studio.head.landmarks(studio.head.evaluate()) + table
+    change = across_the_jaw(symmetric(mean_offset(found, put, rotations)), placed)
+    print(f"{len(portraits)} portraits; points are moved by {np.linalg.norm(change, axis=1).mean():.2f} mm on average. Median distance of "
+          "dlib's points, % of the interocular distance, over all, the inner 51, the jaw, and the jaw beyond 15 degrees of yaw:")
+    turned = np.abs([g.yaw for g in geometries]) > TURNED
     changed = np.array([moved(points, rotation, change) for points, rotation in zip(put, rotations)])
     for name, points in (("from the model's own", own), ("from where the library puts them", put), ("from these, moved", changed)):
         gaps = np.linalg.norm(found - points[..., :2], axis=2) / interocular[:, None]
-        print(f"  {name}: {100 * np.median(gaps):.2f}; inner 51: {100 * np.median(gaps[:, 17:]):.2f}")
+        shares = (gaps, gaps[:, 17:], gaps[:, :17], gaps[turned, :17])
+        print(f"  {name}: " + ", ".join(f"{100 * np.median(share):.2f}" for share in shares))
     if options.out:
         write(options.out, table + change, len(portraits))
 

@@ -2,7 +2,8 @@
 
 A lesson is one code, a geometry `before` and another `after`. What the renderer draws of the first is carried over by the mesh to
 the second, and where both show the same skin that is what it should draw there. Two kinds: eyes that shut (`eyelids` says
-why they need a lesson of their own), and faces that turn, take another shape or another expression.
+why they need a lesson of their own), and faces that turn, take another shape or another expression. Beside the outline of a
+cheek that has turned away lies what is drawn farther out, where skin does not bleed.
 """
 import multiprocessing
 
@@ -24,12 +25,12 @@ FINE = 2                # pictures are moved at so many times their size, so tha
 SEEN = 0.035            # NDC, 4 mm: skin that lay deeper than what was seen there was not seen
 GRAZING, FACING = 0.15, 0.4     # z of the normal before: not taken below the one, wholly above the other
 OPENED = 0.05           # of jawOpen: a mouth that opens shows what was not seen
-PLAIN, LINES, FEATURES = 0.06, 0.4, 0.5     # weights of skin, of the jaw's line and the outline, of brows, nose and mouth, where eyes have 1
-RIM = 0.045             # NDC, 5 mm, on both sides of the outline after: neither taught nor held
+# Weights of skin, of the outline, of brows, nose and mouth, of the jaw's line, where eyes have 1.
+PLAIN, OUTER, FEATURES, JAW = 0.06, 0.4, 0.5, 0.8
+RIM = 0.045             # NDC, 5 mm, on both sides of the outline after: not held; taught where skin was seen, and beside cheeks
 BATCH = 32              # lessons made at once
 DRAWN_WELL = np.radians(24)     # yaw up to which a renderer of upright portraits can teach itself
 OUTLINE = 0.07          # NDC, 8 mm beside the face's outline after: what is drawn behind it, from where skin no longer bleeds
-JAW = 24                # of a picture's side: its share that is the width of the jaw's line
 LEADING_MODES = 12      # of identity, that are moved alone
 
 
@@ -84,7 +85,7 @@ def eye_mask(before, after, size):
 def feature_mask(points, size):
     """1 over eyes, less over brows, nose, mouth and the line of the jaw (68 points [68,2] px), softly 0 away from them: float [S,S]."""
     mask = np.zeros((size, size), np.float32)
-    cv2.polylines(mask, [np.round(points[:17]).astype(np.int32)], False, LINES, max(1, size // JAW * 2))
+    cv2.polylines(mask, [np.round(points[:17]).astype(np.int32)], False, JAW, max(1, size // 12))
     for part, weight in ((slice(17, 22), FEATURES), (slice(22, 27), FEATURES), (slice(27, 36), FEATURES), (slice(48, 60), FEATURES),
                          (slice(36, 42), 1), (slice(42, 48), 1)):
         hull = cv2.convexHull(np.round(points[part]).astype(np.int32))
@@ -150,8 +151,10 @@ class Mover:
             cv2.resize(v, (size, size), interpolation=cv2.INTER_AREA)
             for v in (wanted, known, outline, 1 - (outer - inner).astype(np.float32)))
         features = feature_mask(to_pixels(after[1], size), size)
-        taught = np.maximum(known * np.maximum(PLAIN, features), LINES * outline)
-        return wanted, taught, (1 - np.maximum(known, outline)) * free, known * np.maximum(0, 1 - 2 * features)
+        taught = np.maximum(known * np.maximum(PLAIN, features), OUTER * outline)
+        # The neck's shade is the jaw's doing wherever light comes from.
+        face = cv2.fillConvexPoly(np.zeros((size, size), np.float32), cv2.convexHull(np.round(to_pixels(after[1], size)).astype(np.int32)), 1)
+        return wanted, taught, (1 - np.maximum(known, outline)) * free, face * known * np.maximum(0, 1 - 2 * features)
 
     def _outline(self, view, known):
         """1 beside the face's outline, where skin that was seen ends, inside and outside [S,S]."""
