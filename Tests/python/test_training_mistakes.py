@@ -225,7 +225,7 @@ def test_a_lesson_breaks_down_with_an_error(tmp_path, monkeypatch, capsys):
     torch.save({"g": gar.state_dict(), "channels": [(r, 8) for r in (4, 8, 16, 32)], "latent": 6}, tmp_path / "ema.pt")
     pictures = ("before", "after", "wanted", "drawn_before32", "drawn_after32")
     material = {"w": torch.randn(4, 6), "is_move": torch.arange(4) < 2, **{name: torch.ones(4, 3, 32, 32) for name in pictures},
-                **{name: torch.full((4, 1, 32, 32), 255.0) for name in ("taught", "held")}}
+                **{name: torch.full((4, 1, 32, 32), 255.0) for name in ("taught", "held", "skin")}}
     for name in ("made_by_processes", "HeadModel", "load_portraits", "training_portraits"):
         monkeypatch.setattr(train_obedience, name, lambda *_: material)
     said = complaint(capsys, "train-obedience", "--gar", tmp_path / "ema.pt", "--head", "-", "--portraits", "-", "--cache", "-",
