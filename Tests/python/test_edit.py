@@ -168,7 +168,7 @@ def test_the_surface_takes_its_colours_along(saved, pixels, tmp_path):
     # Which vertices, how far they face the viewer, how far the photo shows them, and how closely they have to follow: on the
     # face GAR changes the colours within limits, on the skull nothing does.
     parts = {
-        "face": (distance < 60, 0.6, 0.99, 0.8),
+        "face": (distance < 60, 0.7, 0.99, 0.8),
         "skull": ((distance > 112) & (mean[:, 1] > head.landmarks(mean)[27, 1]), 0.5, 0.5, 0.9),
     }
     skin = head.parts == head.part_names.index("skin")
@@ -191,7 +191,7 @@ def test_the_surface_takes_its_colours_along(saved, pixels, tmp_path):
             moved = np.linalg.norm(after - before, axis=1) > 3  # further than the noise resembles itself
             for name, (part, least, shown, closely) in parts.items():
                 chosen = (facing > least) & (face.visibility > shown) & skin & part & moved
-                if chosen.sum() < 25:
+                if chosen.sum() < 30:
                     continue
                 there = sampled(edited.photo[:, :, 1], after[chosen])
                 follows = np.corrcoef(there, sampled(chart, before[chosen]))[0, 1]

@@ -46,6 +46,12 @@ def read_offset(path: pathlib.Path) -> np.ndarray:
     return offset
 
 
+def built_in_offset() -> np.ndarray:
+    """(68, 3): the table for the 68 points of ICT-FaceKit."""
+    with importlib.resources.as_file(importlib.resources.files(__package__).joinpath("data/ict_annotation_offset.txt")) as file:
+        return read_offset(file)
+
+
 def neighbours(vertices: np.ndarray, triangles: np.ndarray) -> list[dict[int, float]]:
     """Of each vertex those it is joined to, and how long the edges are."""
     joined: list[dict[int, float]] = [{} for _ in vertices]
@@ -131,10 +137,9 @@ def main() -> None:
     parser.add_argument("file")
     parser.add_argument("offset", nargs="?", type=pathlib.Path)
     a = parser.parse_args()
-    table = importlib.resources.files(__package__).joinpath("data/ict_annotation_offset.txt")
     try:
-        with importlib.resources.as_file(table) as built_in:
-            print("stored" if store(a.file, read_offset(a.offset or built_in)) else "has such places already")
+        offset = read_offset(a.offset) if a.offset else built_in_offset()
+        print("stored" if store(a.file, offset) else "has such places already")
     except (ConversionError, GarfaceError, OSError) as problem:
         sys.exit(f"annotated_points: {problem}")
 

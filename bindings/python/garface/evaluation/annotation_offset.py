@@ -14,14 +14,13 @@ Needs the extra ``[evaluate]``.
 from __future__ import annotations
 
 import argparse
-import importlib.resources
 import pathlib
 
 import numpy as np
 
 import garface
 from garface._landmarks import LANDMARK_SWAP
-from garface.convert.annotated_points import read_offset
+from garface.convert.annotated_points import built_in_offset, read_offset
 from garface.evaluation.arguments import at_least, existing_file, output_file
 from garface.evaluation.known_faces import Studio
 from garface.evaluation.landmark_offset import mean_offset, moved
@@ -52,11 +51,6 @@ def write(path: pathlib.Path, offset: np.ndarray, faces: int) -> None:
     path.write_text("\n".join(lines + [f"{x:.2f} {y:.2f} {z:.2f}" for x, y, z in offset]) + "\n")
 
 
-def built_in_table() -> np.ndarray:
-    with importlib.resources.as_file(importlib.resources.files("garface.convert").joinpath("data/ict_annotation_offset.txt")) as file:
-        return read_offset(file)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", type=portraits_folder)
@@ -64,7 +58,7 @@ def main() -> None:
     parser.add_argument("--table", type=existing_file, help="the offset that the library's head was made with (default: the built-in one)")
     parser.add_argument("--out", type=output_file, help="write the new offset here")
     options = parser.parse_args()
-    table = read_offset(options.table) if options.table else built_in_table()
+    table = read_offset(options.table) if options.table else built_in_offset()
     studio = Studio(garface.Renderer(), garface.HeadModel())
     judge = Judge(studio)
     portraits = read_portraits(options.portraits, studio.head, test_only=False)[:: options.step]

@@ -142,26 +142,26 @@ class Mover:
             known[self.is_inside_mouth[view.triangle] & (view.triangle >= 0)] = 0
         on_head = (view.triangle >= 0).astype(np.uint8)
         inner, outer = (change(on_head, disc(RIM * size * FINE / 2)) for change in (cv2.erode, cv2.dilate))
-        outline = self._outline(view, known)
+        reach = OUTLINE * size * FINE / 2
+        outline = self._outline(view, on_head, known, reach)
         known = cv2.GaussianBlur(cv2.erode(known, np.ones((5, 5))), (0, 0), 1.5)
-        far = nearest(cv2.dilate(on_head, disc(OUTLINE * size * FINE / 2)))
-        behind = cv2.GaussianBlur(behind[far[0], far[1]], (0, 0), 3)
+        rows, columns, _ = nearest(cv2.dilate(on_head, disc(reach)))
+        behind = cv2.GaussianBlur(behind[rows, columns], (0, 0), 3)
         wanted = np.where(on_head[..., None] > 0, view.skin, behind)
         wanted, known, outline, free = (
             cv2.resize(v, (size, size), interpolation=cv2.INTER_AREA)
             for v in (wanted, known, outline, 1 - (outer - inner).astype(np.float32)))
-        features = feature_mask(to_pixels(after[1], size), size)
+        points = to_pixels(after[1], size)
+        features = feature_mask(points, size)
         taught = np.maximum(known * np.maximum(PLAIN, features), OUTER * outline)
         # The neck's shade is the jaw's doing wherever light comes from.
-        face = cv2.fillConvexPoly(np.zeros((size, size), np.float32), cv2.convexHull(np.round(to_pixels(after[1], size)).astype(np.int32)), 1)
+        face = cv2.fillConvexPoly(np.zeros((size, size), np.float32), cv2.convexHull(np.round(points).astype(np.int32)), 1)
         return wanted, taught, (1 - np.maximum(known, outline)) * free, face * known * np.maximum(0, 1 - 2 * features)
 
-    def _outline(self, view, known):
-        """1 beside the face's outline, where skin that was seen ends, inside and outside [S,S]."""
-        on_head = (view.triangle >= 0).astype(np.uint8)
+    def _outline(self, view, on_head, known, reach):
+        """1 within `reach` px of the face's outline, where skin that was seen ends, outside, and within half of it inside [S,S]."""
         rows, columns, away = nearest(1 - on_head)
         ends = self.is_face[view.triangle[rows, columns]] & (known[rows, columns] > 0.5)
-        reach = OUTLINE * len(on_head) / 2
         outside = ((away > 0) & (away < reach) & ends).astype(np.float32)
         inside = on_head * cv2.dilate(outside, disc(reach / 2)) * known
         return cv2.GaussianBlur(outside + inside, (0, 0), 1.5)
