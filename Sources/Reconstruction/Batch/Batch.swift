@@ -93,18 +93,18 @@ public struct Batch: Sendable {
         }
         var problem: GarfaceError?
         if !pending.isEmpty && goesOn {
-            let queue = Queue(), mailbox = Mailbox<Message>(), todo = pending
+            let queue = Queue(), mailbox = Mailbox<Message>(), unfinished = pending
             useDefaultThreadCount()
             let cores = options.threads == 0 ? coreCount() : options.threads
-            let workers = try WorkerThreads(min(cores, 256, todo.count)) { _ in
+            let workers = try WorkerThreads(min(cores, 256, unfinished.count)) { _ in
                 do {
                     let reconstructor = try Reconstructor(models)
                     while !queue.isStopped.load(ordering: .relaxed) {
                         let k = queue.next.add(1, ordering: .relaxed).oldValue
-                        guard k < todo.count else { break }
-                        guard let record = process(photos[todo[k]], reconstructor, settings, { !queue.isStopped.load(ordering: .relaxed) })
+                        guard k < unfinished.count else { break }
+                        guard let record = process(photos[unfinished[k]], reconstructor, settings, { !queue.isStopped.load(ordering: .relaxed) })
                         else { break }
-                        mailbox.send(.photo(todo[k], record))
+                        mailbox.send(.photo(unfinished[k], record))
                     }
                     mailbox.send(.ended(nil))
                 } catch {
